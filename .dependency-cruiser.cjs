@@ -1,0 +1,82 @@
+// Who may import whom. A folder of src/ imports only what its row allows, and enters another folder
+// through its index.ts.
+const mayImport = {
+  lib: [],
+  wire: [],
+  telemetry: ['lib'],
+  'raft/core': ['lib'],
+  'raft/driver': ['raft/core', 'lib', 'wire', 'telemetry'],
+  raft: ['raft/core', 'raft/driver'],
+  hsm: ['lib', 'telemetry'],
+  barrier: ['lib'],
+  seal: ['hsm', 'barrier', 'lib', 'telemetry'],
+  store: ['raft', 'lib', 'telemetry'],
+  replication: ['store', 'raft', 'lib', 'wire', 'telemetry'],
+  vault: ['replication', 'store', 'barrier', 'seal', 'lib', 'telemetry'],
+  auth: ['vault', 'lib', 'telemetry'],
+  engines: ['vault', 'lib', 'telemetry'],
+  audit: ['vault', 'lib', 'telemetry'],
+  api: ['vault', 'wire', 'lib', 'telemetry'],
+  client: ['lib', 'wire'],
+  agent: ['client', 'lib'],
+  cli: ['client', 'server', 'seal', 'audit', 'vault', 'lib'],
+  server: [
+    'api',
+    'audit',
+    'auth',
+    'barrier',
+    'client',
+    'engines',
+    'hsm',
+    'lib',
+    'raft',
+    'replication',
+    'seal',
+    'store',
+    'telemetry',
+    'vault',
+    'wire',
+  ],
+};
+
+const folders = Object.keys(mayImport).sort((a, b) => b.length - a.length);
+const inside = (folder) => `^src/${folder}/`;
+
+const forbidden = [{ name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } }];
+for (const folder of folders) {
+  const nested = folders.filter((other) => other.startsWith(`${folder}/`));
+  const from = {
+    path: inside(folder),
+    ...(nested.length > 0 ? { pathNot: nested.map(inside) } : {}),
+  };
+  forbidden.push({
+    name: `floor-of-${folder}`,
+    severity: 'error',
+    from,
+    to: {
+      path: '^src/',
+      pathNot: [inside(folder), ...mayImport[folder].map(inside)],
+    },
+  });
+  forbidden.push({
+    name: `door-of-${folder}`,
+    comment: 'Other folders come in through index.ts.',
+    severity: 'error',
+    from: { pathNot: [inside(folder), '^test/', '^chaos/', '^bench/'] },
+    to: {
+      path: inside(folder),
+      pathNot: [`^src/${folder}/index\\.ts$`, '^src/wire/generated', ...nested.map(inside)],
+    },
+  });
+}
+
+module.exports = {
+  forbidden,
+  options: {
+    tsPreCompilationDeps: true,
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/wire/generated' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'] },
+  },
+};

@@ -1,0 +1,1 @@
+export type { Barrier, Place, Uuid } from './barrier.ts';

@@ -1,0 +1,1 @@
+export type { KekInfo, Token, TokenAddress, WrapMechanism } from './token.ts';

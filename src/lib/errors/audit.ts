@@ -1,0 +1,3 @@
+import type { ErrorTraits } from './traits.ts';
+
+export const auditErrors = {} as const satisfies Record<string, ErrorTraits>;

@@ -1,0 +1,3 @@
+import type { ErrorTraits } from './traits.ts';
+
+export const hsmErrors = {} as const satisfies Record<string, ErrorTraits>;

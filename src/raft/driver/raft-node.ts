@@ -1,0 +1,78 @@
+import type {
+  Entry,
+  LogIndex,
+  Membership,
+  MembershipChange,
+  NodeId,
+  Role,
+  Term,
+} from '../core/index.ts';
+
+export interface Proposed {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** What the state machine's `apply` returned for this entry. */
+  readonly result: unknown;
+}
+
+export interface PeerStatus {
+  readonly node: NodeId;
+  readonly state: 'probe' | 'replicate' | 'snapshot';
+  readonly match: LogIndex;
+  readonly next: LogIndex;
+  readonly recentlyActive: boolean;
+}
+
+export interface RaftStatus {
+  readonly node: NodeId;
+  readonly role: Role | 'recovering' | 'stopped';
+  readonly term: Term;
+  readonly leader: NodeId | undefined;
+  readonly commit: LogIndex;
+  readonly applied: LogIndex;
+  readonly firstIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly membership: Membership;
+  /** Filled on the leader only. */
+  readonly peers: readonly PeerStatus[];
+}
+
+/** One member of one Raft group, running. */
+export interface RaftNode extends AsyncDisposable {
+  status(): RaftStatus;
+
+  /**
+   * Replicates `data` and resolves when it was applied here.
+   * @throws StrongroomError `raft.not-leader` (details.leader), `raft.overloaded`,
+   *   `raft.proposal-too-large`: certainly not committed. `raft.outcome-unknown`: leadership was
+   *   lost meanwhile, it may be committed or not.
+   */
+  propose(data: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Proposed>;
+
+  /**
+   * The index that a linearizable read must see applied; a quorum confirmed the leader after the
+   * call. Works on any voter or learner: followers ask the leader. Calls share rounds.
+   * @throws StrongroomError `raft.no-leader`
+   */
+  readIndex(options?: { readonly signal?: AbortSignal }): Promise<LogIndex>;
+
+  changeMembership(change: MembershipChange): Promise<void>;
+
+  /** Hands leadership to `target` (or the best follower). @throws `raft.transfer-failed` */
+  transferLeadership(target?: NodeId): Promise<void>;
+
+  /**
+   * Committed entries from `from` on as they are committed, for read replicas.
+   * @throws StrongroomError `store.compacted` when `from` is no longer in the log.
+   */
+  committedEntries(from: LogIndex, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+
+  /** Calls back after each change of role, term, leader or membership. @returns unsubscribe */
+  onStatusChange(listener: (status: RaftStatus) => void): () => void;
+
+  /** Resolves once when the node ends by itself: disk failure, removal, broken invariant. */
+  readonly stopped: Promise<{ readonly because: unknown }>;
+
+  /** Hands leadership over if it has it, then closes everything. */
+  stop(): Promise<void>;
+}
