@@ -6,7 +6,7 @@
  *
  * Usage: node http2-load.ts '{"url":…,"call":…,"inFlight":64,"seconds":5,…}'
  */
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import { cpuMicroseconds, quantiles } from '../measure.ts';
 import { type CallName, callBody, callPath } from './calls.ts';
 
@@ -63,10 +63,11 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
         ...plan.headers,
       });
       let status = '';
-      const noteStatus = (headers: Record<string, unknown>) => {
+      const noteStatus = (headers: IncomingHttpHeaders) => {
         const value = headers['grpc-status'];
-        if (value !== undefined)
-          status = `${String(value)} ${String(headers['grpc-message'] ?? '')}`;
+        const message = headers['grpc-message'];
+        if (typeof value === 'string')
+          status = `${value} ${typeof message === 'string' ? message : ''}`;
       };
       stream.on('response', noteStatus);
       stream.on('trailers', noteStatus);
