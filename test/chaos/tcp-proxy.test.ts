@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
+
+async function startEcho() {
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+test('a passing link carries bytes both ways', async () => {
+  await using echo = await startEcho();
+  await using proxy = await TcpProxy.listen(echo);
+  const socket = connect(proxy.port, '127.0.0.1');
+  socket.write('hello');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toBe('hello');
+  socket.destroy();
+});
+
+test('a cut link resets what is open and refuses what is new, until it passes again', async () => {
+  await using echo = await startEcho();
+  await using proxy = await TcpProxy.listen(echo);
+  const open = connect(proxy.port, '127.0.0.1');
+  open.on('error', () => undefined);
+  open.write('x');
+  await once(open, 'data');
+  proxy.set({ kind: 'cut' });
+  await once(open, 'close');
+  const refused = connect(proxy.port, '127.0.0.1');
+  refused.on('error', () => undefined);
+  await once(refused, 'close');
+  proxy.set({ kind: 'pass' });
+  const again = connect(proxy.port, '127.0.0.1');
+  again.write('y');
+  const [answer] = (await once(again, 'data')) as [Buffer];
+  expect(answer.toString()).toBe('y');
+  again.destroy();
+});
+
+test('a stalled link holds bytes back and loses none', async () => {
+  await using echo = await startEcho();
+  await using proxy = await TcpProxy.listen(echo);
+  const socket = connect(proxy.port, '127.0.0.1');
+  socket.write('a');
+  await once(socket, 'data');
+  proxy.set({ kind: 'stall' });
+  let heard = '';
+  socket.on('data', (chunk: Buffer) => {
+    heard += chunk.toString();
+  });
+  socket.write('b');
+  socket.write('c');
+  // A second connection through a second proxy gives the stalled bytes time to arrive, if they could.
+  await using other = await TcpProxy.listen(echo);
+  const witness = connect(other.port, '127.0.0.1');
+  witness.write('w');
+  await once(witness, 'data');
+  witness.destroy();
+  expect(heard).toBe('');
+  proxy.set({ kind: 'pass' });
+  while (heard.length < 2) await once(socket, 'data');
+  expect(heard).toBe('bc');
+  socket.destroy();
+});
