@@ -1,4 +1,4 @@
-// The one gate: format, types, lint, import rules, dead code, protocol, tidiness. Runs every check
+// The one gate: format, types, lint, import rules, protocol, tidiness. Runs every check
 // and then says which failed, so that one run shows all there is to mend.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -13,7 +13,6 @@ const checks = [
   ['types', bin('tsc'), ['-p', 'tsconfig.json']],
   ['lint', bin('oxlint'), ['--type-aware', '--quiet', 'src', 'test', 'chaos', 'bench', 'scripts']],
   ['imports', node, ['scripts/check-imports.mjs']],
-  ['dead code', bin('knip'), ['--no-progress']],
   ['protocol', bin('buf'), ['lint']],
   ['tidy', bin('tsx'), ['scripts/tidy.ts']],
 ];
