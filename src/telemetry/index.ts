@@ -8,3 +8,10 @@ export {
   type Metrics,
   quietMetrics,
 } from './metrics.ts';
+export {
+  type ClosableLogger,
+  type LogLevel,
+  type PinoLoggerOptions,
+  pinoLogger,
+} from './pino-logger.ts';
+export { type PromMetrics, promMetrics } from './prom-metrics.ts';
