@@ -4,8 +4,17 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 const result = spawnSync(
-  join('node_modules', '.bin', 'depcruise'),
-  ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', 'src'],
+  process.execPath,
+  [
+    '--require',
+    './scripts/read-using.cjs',
+    join('node_modules', '.bin', 'depcruise'),
+    '--config',
+    '.dependency-cruiser.cjs',
+    '--output-type',
+    'json',
+    'src',
+  ],
   { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
 );
 let report;
