@@ -18,6 +18,11 @@ export type Write =
       /** Enters the key into the expiry index (wall milliseconds); a later put replaces it. */
       readonly expiresAtMs?: number;
     }
+  /**
+   * The same meaning in other bytes: a value that was sealed again under a newer key. Keeps the key's
+   * revision and deadline and tells no watcher; does nothing when the key is absent.
+   */
+  | { readonly kind: 'rewrap'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly key: Uint8Array }
   /** Deletes `[start, end)`. */
   | { readonly kind: 'delete-range'; readonly start: Uint8Array; readonly end: Uint8Array };
