@@ -1,0 +1,3 @@
+export { nearestWord } from './nearest.ts';
+export { parseNodeConfig, readNodeConfig } from './read-config.ts';
+export type { NodeConfig, NodeConfigInput, SealSlotConfig } from './schema.ts';
