@@ -1,0 +1,259 @@
+import {
+  concatBytes,
+  hex,
+  lengthPrefixed,
+  type Random,
+  SecretBytes,
+  StrongroomError,
+  utf8Bytes,
+  utf8Text,
+} from '../lib/index.ts';
+import type { Barrier, Child, Place } from './barrier.ts';
+import { openCommitted, SEALED_OVERHEAD_BYTES, sealCommitted } from './committing-aead.ts';
+import { HedgedNonces } from './hedged-nonce.ts';
+import { KeyCache } from './key-cache.ts';
+import { type Keyring, UUID_BYTES } from './keyring.ts';
+import { Lru } from './lru.ts';
+import {
+  checkPlace,
+  PLACE_HEAD_BYTES,
+  placeHead,
+  SEALED_SPACE,
+  SEGMENTS_MAX,
+} from './place-key.ts';
+import { openSegment, sealSegment, segmentLengthAt } from './sealed-segment.ts';
+
+const VALUE_FORMAT = 1;
+/** format (1) | epoch (4), before the sealed message. */
+const VALUE_HEAD_BYTES = 5;
+const VALUE_LABEL = utf8Bytes('strongroom/barrier/value/v1');
+/** Sealed folders and opened names kept; each is a few hundred bytes. */
+const NAMES_CACHED_MAX = 16_384;
+
+/** What a sealed value is longer than its plaintext. */
+export const VALUE_OVERHEAD_BYTES = VALUE_HEAD_BYTES + SEALED_OVERHEAD_BYTES;
+
+export interface BarrierOptions {
+  /** Copied: the caller disposes its own. */
+  readonly keyring: Keyring;
+  readonly random: Random;
+  /** Bound of the cache of names, 16,384 unless told. */
+  readonly namesCachedMax?: number;
+}
+
+/** Needs `loadSodium()` to have resolved. */
+export function createBarrier(options: BarrierOptions): Barrier {
+  return new KeyringBarrier(options);
+}
+
+class KeyringBarrier implements Barrier {
+  #keys: KeyCache | undefined;
+  readonly #nonces: HedgedNonces;
+  /** Plaintext place, as one string, to its store key. */
+  readonly #sealedPlaces: Lru<string, Uint8Array>;
+  /** Store key of a name, as one string, to the name. */
+  readonly #openedNames: Lru<string, string>;
+
+  constructor({ keyring, random, namesCachedMax = NAMES_CACHED_MAX }: BarrierOptions) {
+    this.#keys = new KeyCache(keyring);
+    this.#nonces = new HedgedNonces(random);
+    this.#sealedPlaces = new Lru(namesCachedMax);
+    this.#openedNames = new Lru(namesCachedMax);
+  }
+
+  get epoch(): number {
+    return this.#unsealed().epoch;
+  }
+
+  useKeyring(keyring: Keyring): void {
+    const present = this.#unsealed();
+    if (keyring.generation < present.generation) {
+      throw new StrongroomError(
+        'barrier.keyring-stale',
+        `Cannot go back from keyring generation ${present.generation} to ${keyring.generation}`,
+      );
+    }
+    this.#keys = new KeyCache(keyring);
+    // Names of a namespace whose key is gone must not be answered from here.
+    this.#sealedPlaces.clear();
+    this.#openedNames.clear();
+    present[Symbol.dispose]();
+  }
+
+  sealPlace(place: Place): Uint8Array {
+    // The callers own what they get, the cache owns its own.
+    return Uint8Array.from(this.#placeKey(place));
+  }
+
+  rangeBelow(folder: Place): { readonly start: Uint8Array; readonly end: Uint8Array } {
+    const key = this.#placeKey(folder);
+    return {
+      start: concatBytes(key, Uint8Array.of(0)),
+      end: concatBytes(key, Uint8Array.of(0xff)),
+    };
+  }
+
+  openPlace(key: Uint8Array): Place {
+    if (key.length < PLACE_HEAD_BYTES || key[0] !== SEALED_SPACE) throw tamperedName();
+    const namespace = key.slice(1, 1 + UUID_BYTES);
+    const mount = key.slice(1 + UUID_BYTES, 1 + 2 * UUID_BYTES);
+    const path: string[] = [];
+    let at = PLACE_HEAD_BYTES;
+    while (at < key.length) {
+      const length = segmentLengthAt(key, at);
+      if (length === undefined || path.length >= SEGMENTS_MAX) throw tamperedName();
+      path.push(this.#openName(namespace, key, at, length));
+      at += length;
+    }
+    // A changed uuid in a key without names has nothing else that could tell.
+    if (!this.#unsealed().hasNamespace(hex(namespace))) throw tamperedName();
+    return { namespace, mount, kind: key[PLACE_HEAD_BYTES - 1] ?? 0, path };
+  }
+
+  childOf(folder: Place, key: Uint8Array): Child {
+    const parent = this.#placeKey(folder);
+    const length = segmentLengthAt(key, parent.length);
+    if (length === undefined || Buffer.compare(parent, key.subarray(0, parent.length)) !== 0) {
+      throw tamperedName();
+    }
+    const end = parent.length + length;
+    return {
+      name: this.#openName(folder.namespace, key, parent.length, length),
+      key: key.slice(0, end),
+      isDeeper: key.length > end,
+    };
+  }
+
+  sealValue(place: Place, plaintext: Uint8Array): Uint8Array {
+    checkPlace(place);
+    const keys = this.#unsealed();
+    const head = new Uint8Array(VALUE_HEAD_BYTES);
+    head[0] = VALUE_FORMAT;
+    new DataView(head.buffer).setUint32(1, keys.epoch);
+    const key = keys.valueKey(place.namespace, hex(place.namespace), keys.epoch);
+    if (key === undefined) throw unknownEpoch(keys.epoch);
+    const nonce = this.#nonces.next(plaintext);
+    return concatBytes(head, sealCommitted(key, nonce, valueAad(place, head), plaintext));
+  }
+
+  openValue(place: Place, ciphertext: Uint8Array): Uint8Array {
+    checkPlace(place);
+    const epoch = this.epochOf(ciphertext);
+    const key = this.#unsealed().valueKey(place.namespace, hex(place.namespace), epoch);
+    if (key === undefined) throw unknownEpoch(epoch);
+    const aad = valueAad(place, ciphertext.subarray(0, VALUE_HEAD_BYTES));
+    const opened = openCommitted(key, aad, ciphertext.subarray(VALUE_HEAD_BYTES));
+    if (opened.kind === 'opened') return opened.plaintext;
+    throw new StrongroomError(
+      'barrier.tampered',
+      opened.kind === 'changed'
+        ? 'Cannot open a stored value: its bytes were changed'
+        : 'Cannot open a stored value: it was sealed for another place or under another key',
+      { details: { epoch } },
+    );
+  }
+
+  epochOf(ciphertext: Uint8Array): number {
+    if (ciphertext[0] !== VALUE_FORMAT || ciphertext.length < VALUE_OVERHEAD_BYTES) {
+      throw new StrongroomError(
+        'barrier.tampered',
+        'Cannot open a stored value: it has not the header of this format',
+      );
+    }
+    return new DataView(ciphertext.buffer, ciphertext.byteOffset).getUint32(1);
+  }
+
+  deriveSecret(label: string): SecretBytes {
+    return SecretBytes.take(this.#unsealed().secret(label));
+  }
+
+  [Symbol.dispose](): void {
+    this.#keys?.[Symbol.dispose]();
+    this.#keys = undefined;
+    this.#nonces[Symbol.dispose]();
+    this.#sealedPlaces.clear();
+    this.#openedNames.clear();
+  }
+
+  #unsealed(): KeyCache {
+    if (this.#keys === undefined) {
+      throw new StrongroomError('barrier.sealed', 'Cannot read or write: this node is sealed');
+    }
+    return this.#keys;
+  }
+
+  /** From the cache when it can: the whole place, or the folder above it, which siblings share. */
+  #placeKey(place: Place): Uint8Array {
+    checkPlace(place);
+    const keys = this.#unsealed();
+    const namespaceHex = hex(place.namespace);
+    const nameKeys = keys.nameKeys(place.namespace, namespaceHex);
+    if (place.path.length === 0) return placeHead(place);
+    const names = cacheNames(place, namespaceHex);
+    let depth = place.path.length;
+    let key: Uint8Array | undefined;
+    for (; depth > 0 && key === undefined; depth--)
+      key = this.#sealedPlaces.get(names[depth - 1] ?? '');
+    if (key === undefined) key = placeHead(place);
+    else depth += 1;
+    for (; depth < place.path.length; depth++) {
+      key = concatBytes(key, sealSegment(nameKeys, key, place.path[depth] ?? ''));
+      this.#sealedPlaces.set(names[depth] ?? '', key);
+    }
+    return key;
+  }
+
+  /** Opens the segment that fills `[at, at + length)` of a store key. */
+  #openName(namespace: Uint8Array, key: Uint8Array, at: number, length: number): string {
+    const end = at + length;
+    const cacheName = Buffer.from(key.buffer, key.byteOffset, end).toString('latin1');
+    const known = this.#openedNames.get(cacheName);
+    if (known !== undefined) return known;
+    const keys = this.#unsealed();
+    const namespaceHex = hex(namespace);
+    if (!keys.hasNamespace(namespaceHex)) throw tamperedName();
+    const nameKeys = keys.nameKeys(namespace, namespaceHex);
+    const bytes = openSegment(nameKeys, key.subarray(0, at), key.subarray(at, end));
+    if (bytes === undefined) throw tamperedName();
+    const name = utf8Text(bytes);
+    this.#openedNames.set(cacheName, name);
+    return name;
+  }
+}
+
+/** One for each depth. Each part carries its length, so that no two places share a name. */
+function cacheNames(place: Place, namespaceHex: string): readonly string[] {
+  let name = `${namespaceHex}${hex(place.mount)}${place.kind}`;
+  return place.path.map((segment) => {
+    name += `/${segment.length}:${segment}`;
+    return name;
+  });
+}
+
+/** Everything that a value must not be moved away from: never the Raft index, so that a rewrap or
+ * a restored backup opens. */
+function valueAad(place: Place, head: Uint8Array): Uint8Array {
+  return lengthPrefixed(
+    VALUE_LABEL,
+    head,
+    place.namespace,
+    place.mount,
+    Uint8Array.of(place.kind),
+    ...place.path.map(utf8Bytes),
+  );
+}
+
+function tamperedName(): StrongroomError {
+  return new StrongroomError(
+    'barrier.tampered',
+    'Cannot open a stored name: it was changed, moved, or sealed under another key',
+  );
+}
+
+function unknownEpoch(epoch: number): StrongroomError {
+  return new StrongroomError(
+    'barrier.tampered',
+    `Cannot open a stored value: the keyring has no epoch ${epoch}, the value was changed or the keyring is older than it`,
+    { details: { epoch } },
+  );
+}
