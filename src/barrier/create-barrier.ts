@@ -8,12 +8,13 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../lib/index.ts';
-import type { Barrier, Child, Place } from './barrier.ts';
+import type { Barrier, Child } from './barrier.ts';
 import { openCommitted, SEALED_OVERHEAD_BYTES, sealCommitted } from './committing-aead.ts';
 import { HedgedNonces } from './hedged-nonce.ts';
 import { KeyCache } from './key-cache.ts';
 import { type Keyring, UUID_BYTES } from './keyring.ts';
 import { Lru } from './lru.ts';
+import type { Place } from './place.ts';
 import {
   checkPlace,
   PLACE_HEAD_BYTES,

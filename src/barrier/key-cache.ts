@@ -1,6 +1,6 @@
 import { lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
-import type { Uuid } from './barrier.ts';
 import { Keyring } from './keyring.ts';
+import type { Uuid } from './place.ts';
 import { NameKeys } from './sealed-segment.ts';
 import { KEY_BYTES, keyedHash } from './sodium.ts';
 

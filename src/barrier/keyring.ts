@@ -1,5 +1,5 @@
 import { hex, type Random, StrongroomError } from '../lib/index.ts';
-import type { Uuid } from './barrier.ts';
+import type { Uuid } from './place.ts';
 import { KEY_BYTES } from './sodium.ts';
 
 /** Older epochs that are not yet swept. Drop some before adding more. */

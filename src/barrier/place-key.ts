@@ -1,6 +1,6 @@
 import { concatBytes, StrongroomError, utf8Bytes } from '../lib/index.ts';
-import type { Place, Uuid } from './barrier.ts';
 import { UUID_BYTES } from './keyring.ts';
+import type { Place, Uuid } from './place.ts';
 import { SEGMENT_BYTES_MAX } from './sealed-segment.ts';
 
 /** First byte of every key that the barrier makes. */
