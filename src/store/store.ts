@@ -19,6 +19,13 @@ export interface Store extends StateMachine, AsyncDisposable {
   ): AsyncIterable<readonly WatchEvent[]>;
   /** Called synchronously after each applied batch, for caches that must not be stale. */
   onApplied(listener: (changedKeys: readonly Uint8Array[], revision: Revision) => void): () => void;
+  /**
+   * The first result of a transaction that was applied here under `requestId`, while it is
+   * remembered: lets the leader answer a retry without deciding anew. Synchronous.
+   */
+  receiptOf(
+    requestId: Uint8Array,
+  ): { readonly revision: Revision; readonly receipt: Uint8Array | undefined } | undefined;
   /** Keys whose deadline is at or before `nowMs`, earliest first. */
   expired(nowMs: number, limit: number): Promise<readonly ExpiredKey[]>;
   /** Running digest of everything applied: equal on all nodes at the same revision. */

@@ -5,6 +5,7 @@ import { cliErrors } from './cli.ts';
 import { clusterErrors } from './cluster.ts';
 import { hsmErrors } from './hsm.ts';
 import { kvErrors } from './kv.ts';
+import { namespaceErrors } from './namespace.ts';
 import { raftErrors } from './raft.ts';
 import { replicationErrors } from './replication.ts';
 import { requestErrors } from './request.ts';
@@ -22,6 +23,7 @@ export const errorTable = {
   ...sealErrors,
   ...replicationErrors,
   ...authErrors,
+  ...namespaceErrors,
   ...kvErrors,
   ...auditErrors,
   ...clusterErrors,
