@@ -7,6 +7,8 @@ export interface TokenAddress {
   readonly serial?: string;
   /** Extra variables for the agent process, such as SOFTHSM2_CONF. Never a PIN. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Handed to `C_Initialize` as reserved parameters: NSS needs its `configdir='sql:...'`. */
+  readonly libraryParameters?: string;
 }
 
 export type WrapMechanism = 'aes-gcm' | 'rsa-oaep-sha1' | 'rsa-oaep-sha256';
@@ -16,27 +18,59 @@ export interface KekInfo {
   readonly mechanism: WrapMechanism;
   /** Identity that does not trust labels: SHA-256 over a GCM of zeros, or over the SPKI. */
   readonly fingerprint: Uint8Array;
-  /** DER, RSA only: wrapping needs nothing more. */
+  /** DER (SubjectPublicKeyInfo), RSA only: wrapping needs nothing more. */
   readonly publicKey?: Uint8Array;
+}
+
+export interface TokenInfo {
+  readonly label: string;
+  readonly serial: string;
+  readonly manufacturer: string;
+  readonly model: string;
+}
+
+/** One finding of the conformance probe: what was tried on the KEK and should have been refused. */
+export interface ProbeFinding {
+  readonly check: string;
+  /** What the token answered; `allowed` is what must not be. */
+  readonly answer: string;
+  readonly passed: boolean;
 }
 
 /**
  * One logged-in token, reached through an agent process of its own. Every call has a deadline; a
- * stalled agent is killed and replaced. All failures are `hsm.*` codes.
+ * stalled or crashed agent is killed and replaced. All failures are `hsm.*` codes.
  */
 export interface Token extends AsyncDisposable {
-  readonly info: {
-    readonly label: string;
-    readonly serial: string;
-    readonly manufacturer: string;
-    readonly model: string;
-  };
-  /** Makes a non-extractable key with one permitted mechanism. */
+  /** As seen at the last login. */
+  readonly info: TokenInfo;
+  /**
+   * Makes a non-extractable key with one permitted mechanism.
+   * @throws StrongroomError `hsm.key-exists` when a key has this label already.
+   */
   generateKek(label: string, mechanism: WrapMechanism): Promise<KekInfo>;
-  findKek(label: string, mechanism: WrapMechanism): Promise<KekInfo | undefined>;
+  /**
+   * @param fingerprint picks one of several keys with this label.
+   * @throws StrongroomError `hsm.key-ambiguous` for several keys and no fingerprint,
+   *   `hsm.key-mismatch` when only other keys have this label.
+   */
+  findKek(
+    label: string,
+    mechanism: WrapMechanism,
+    fingerprint?: Uint8Array,
+  ): Promise<KekInfo | undefined>;
+  /** Destroys every key with this label. Nothing that it wrapped can be opened again. */
   destroyKek(label: string): Promise<void>;
-  /** Wraps 32 bytes; `context` is authenticated where the mechanism can. */
+  /** Wraps at most 64 bytes; `context` is authenticated where the mechanism can (AES-GCM). */
   wrap(kek: KekInfo, secret: Uint8Array, context: Uint8Array): Promise<Uint8Array>;
+  /**
+   * @throws StrongroomError `hsm.data-refused` only when the same key then opened its canary: so
+   *   it is the data that is bad, not the token.
+   */
   unwrap(kek: KekInfo, wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array>;
+  /** Proves that the very key is there and decrypts, with a canary that its fingerprint fixes. */
+  proveKek(kek: KekInfo): Promise<void>;
+  /** Tries on the KEK what a sound token refuses: reading it, making it extractable, other uses. */
+  probeKek(kek: KekInfo): Promise<readonly ProbeFinding[]>;
   randomBytes(count: number): Promise<Uint8Array>;
 }
