@@ -17,6 +17,7 @@ import { Lru } from './lru.ts';
 import type { Place } from './place.ts';
 import {
   checkPlace,
+  checkPlaceKey,
   PLACE_HEAD_BYTES,
   placeHead,
   SEALED_SPACE,
@@ -199,6 +200,7 @@ class KeyringBarrier implements Barrier {
     else depth += 1;
     for (; depth < place.path.length; depth++) {
       key = concatBytes(key, sealSegment(nameKeys, key, place.path[depth] ?? ''));
+      checkPlaceKey(key);
       this.#sealedPlaces.set(names[depth] ?? '', key);
     }
     return key;

@@ -7,6 +7,8 @@ import { SEGMENT_BYTES_MAX } from './sealed-segment.ts';
 export const SEALED_SPACE = 0x10;
 /** Deepest path. */
 export const SEGMENTS_MAX = 64;
+/** Longest store key: what the store takes. */
+export const PLACE_KEY_BYTES_MAX = 8 * 1024;
 /** space (1) | namespace (16) | mount (16) | kind (1), before the sealed names. */
 export const PLACE_HEAD_BYTES = 2 + 2 * UUID_BYTES;
 
@@ -68,6 +70,13 @@ export function checkPlace(place: Place): void {
       throw invalid(`a segment has at most ${SEGMENT_BYTES_MAX} bytes of UTF-8`);
     }
     if (UNPAIRED_SURROGATE.test(segment)) throw invalid('its segments are well-formed Unicode');
+  }
+}
+
+/** @throws StrongroomError `request.invalid` */
+export function checkPlaceKey(key: Uint8Array): void {
+  if (key.length > PLACE_KEY_BYTES_MAX) {
+    throw invalid(`sealed, all of it has at most ${PLACE_KEY_BYTES_MAX} bytes`);
   }
 }
 

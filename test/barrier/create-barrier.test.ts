@@ -282,6 +282,13 @@ describe('sealed places', () => {
     }
   });
 
+  test('a path whose store key would be too long for the store is refused', () => {
+    using barrier = barrierOf(28);
+    const names = (count: number) => Array.from({ length: count }, () => 'x'.repeat(500));
+    expect(barrier.sealPlace(placeOf(...names(15))).length).toBeLessThan(8 * 1024);
+    expect(codeOf(() => barrier.sealPlace(placeOf(...names(16))))).toBe('request.invalid');
+  });
+
   test('the range of a namespace, mount or kind holds its own and no other', () => {
     using barrier = barrierOf(29);
     const full = new Uint8Array(16).fill(255);

@@ -8,7 +8,10 @@ export interface Area {
 }
 
 export interface Listing {
-  /** Sorted names of direct children; those with children of their own end with "/". */
+  /**
+   * Sorted (by UTF-16 code units) names of direct children; those with children of their own end with
+   * "/". A name that is both a record and a folder is there twice: "a" and "a/".
+   */
   readonly names: readonly string[];
   readonly more: boolean;
 }
@@ -18,6 +21,7 @@ export interface StorageView extends Disposable {
   readonly revision: Revision;
   /** Synchronous. The bytes are the caller's. */
   get(area: Area, path: readonly string[]): Uint8Array | undefined;
+  /** At most `limit` names after `after`. Costs a look at each child of the folder, not below. */
   list(
     area: Area,
     folder: readonly string[],
@@ -45,4 +49,6 @@ export interface StorageTransaction extends StorageView {
   delete(area: Area, path: readonly string[]): void;
   /** Deletes everything below `folder`, all depths. */
   deleteBelow(area: Area, folder: readonly string[]): void;
+  /** Deletes all records of a mount, of every kind; without a mount, of the whole namespace. */
+  deleteAll(scope: { readonly namespace: Uint8Array; readonly mount?: Uint8Array }): void;
 }
