@@ -1,2 +1,16 @@
+export { type AppendFile, type Disk, nodeDisk } from './disk.ts';
+export {
+  type AcceptedPeer,
+  acceptHello,
+  Incarnations,
+  PEER_PROTOCOL_VERSION,
+  type PeerCall,
+  peerUri,
+  refusalStatus,
+  type SelfIdentity,
+  sayHello,
+} from './hello.ts';
+export { nextIncarnation } from './log/high-water.ts';
+export type { LogIdentity } from './log/records.ts';
 export type { PeerStatus, Proposed, RaftNode, RaftStatus } from './raft-node.ts';
 export type { SnapshotSource, StateMachine } from './state-machine.ts';
