@@ -16,6 +16,7 @@ export class Breaker {
   readonly #random: Random;
   readonly #token: string;
   #failures = 0;
+  #lastReason = '';
   #closedUntilMs = 0;
   #crashesAtMs: readonly number[] = [];
 
@@ -38,7 +39,7 @@ export class Breaker {
       );
     }
     if (now < this.#closedUntilMs) {
-      const why = `${this.#failures} tries failed in a row`;
+      const why = `${this.#failures} tries failed in a row, the last one so: ${this.#lastReason}`;
       throw this.#resting('hsm.unavailable', why, this.#closedUntilMs - now);
     }
   }
@@ -48,7 +49,9 @@ export class Breaker {
     this.#closedUntilMs = 0;
   }
 
-  failed(crashed: boolean): void {
+  /** @param error told again to whoever calls while it rests. */
+  failed(error: unknown, crashed: boolean): void {
+    this.#lastReason = error instanceof Error ? error.message : String(error);
     const now = this.#clock.monotonicMs();
     this.#failures += 1;
     if (crashed) this.#crashesAtMs = [...this.#crashesAtMs.slice(-CRASHES_MAX), now];

@@ -6,6 +6,7 @@ export { findSoftHsm, initSoftHsmToken, softHsmEnvironment } from './softhsm.ts'
 export {
   defaultDeadlines,
   openToken,
+  superviseToken,
   type TokenDeadlines,
   type TokenOptions,
 } from './supervised-token.ts';

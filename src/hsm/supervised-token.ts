@@ -267,7 +267,7 @@ export class SupervisedToken implements Token {
     agent.kill();
     if (this.#agent === agent) {
       this.#agent = undefined;
-      this.#breaker.failed(hasCode(error, 'hsm.module-crashed'));
+      this.#breaker.failed(error, hasCode(error, 'hsm.module-crashed'));
     }
     const reason = error instanceof StrongroomError ? error.code : 'bug';
     this.#replacements.add(1, { reason });
@@ -275,6 +275,15 @@ export class SupervisedToken implements Token {
     const pid = agent.pid;
     this.#options.log.warn({ token: this.#address.label, reason, pid }, 'HSM agent put away');
   }
+}
+
+/** A token that is opened by its first call, and opened again whenever it was lost. */
+export function superviseToken(
+  address: TokenAddress,
+  pin: PinSource,
+  options: TokenOptions,
+): Token {
+  return new SupervisedToken(address, pin, options);
 }
 
 /** Opens a token and logs in. @throws StrongroomError `hsm.*`; nothing is left running then. */

@@ -97,11 +97,7 @@ export function sealEnvelope(
   // Safe without a random nonce: the salt is fresh, so this key seals exactly one message.
   const cipher = createCipheriv('aes-256-gcm', key, new Uint8Array(12));
   cipher.setAAD(bound);
-  const ciphertext = concatBytes(
-    cipher.update(root.reveal()),
-    cipher.final(),
-    cipher.getAuthTag(),
-  );
+  const ciphertext = concatBytes(cipher.update(root.reveal()), cipher.final(), cipher.getAuthTag());
   return { context, wrapped, salt, commitment: Uint8Array.from(commitment), ciphertext };
 }
 
@@ -207,7 +203,9 @@ function decodeContext(bytes: Uint8Array): EnvelopeContext {
 function envelopeKeys(secret: SecretBytes, salt: Uint8Array, bound: Uint8Array): SecretBytes {
   const info = lengthPrefixed(SEAL_INFO, bound);
   // HKDF takes at most 1024 bytes of info (RFC 5869 sets no bound, OpenSSL does), so hash it first.
-  return SecretBytes.take(derive(secret.reveal(), salt, createHash('sha512').update(info).digest(), 64));
+  return SecretBytes.take(
+    derive(secret.reveal(), salt, createHash('sha512').update(info).digest(), 64),
+  );
 }
 
 function halves(keys: SecretBytes): { readonly key: Uint8Array; readonly commitment: Uint8Array } {

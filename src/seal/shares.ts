@@ -60,9 +60,7 @@ export async function splitSecret(
   // The library wants a plain Uint8Array, and refuses one share of one, which is the secret itself.
   const plain = Uint8Array.from(secret.reveal());
   const values =
-    total === 1
-      ? [concatBytes(plain, Uint8Array.of(1))]
-      : await split(plain, total, threshold);
+    total === 1 ? [concatBytes(plain, Uint8Array.of(1))] : await split(plain, total, threshold);
   plain.fill(0);
   const shares: string[] = [];
   const digests: Uint8Array[] = [];
