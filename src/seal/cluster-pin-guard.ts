@@ -35,6 +35,8 @@ export interface ClusterPinGuardOptions {
   readonly random: Random;
   /** This process's own memory, asked first. */
   readonly local: PinGuard;
+  /** Ends the waiting for other nodes. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -84,6 +86,7 @@ export class ClusterPinGuard implements PinGuard {
       const { claim } = state;
       if (claim !== undefined && !this.#isOwn(claim)) {
         const stale = await this.#unchangedFor(bytes);
+        if (this.#options.signal.aborted) throw this.#closed(token);
         if (!stale) continue;
       }
       // Whoever claimed before never told the outcome, and perhaps it was this very PIN. The token
@@ -111,13 +114,16 @@ export class ClusterPinGuard implements PinGuard {
 
   /** Waits until the record changes; true when it did not for as long as a try may take. */
   #unchangedFor(bytes: Uint8Array | undefined): Promise<boolean> {
-    const { clock, records } = this.#options;
+    const { clock, records, signal } = this.#options;
     return new Promise((resolve) => {
       const end = (stale: boolean): void => {
         timer.cancel();
+        signal.removeEventListener('abort', aborted);
         stop();
         resolve(stale);
       };
+      const aborted = (): void => end(false);
+      signal.addEventListener('abort', aborted);
       const timer = clock.after(CLAIM_MS, () => end(true));
       const stop = records.onChange(() => {
         if (!same(records.read(this.#record), bytes)) end(false);
@@ -166,6 +172,10 @@ export class ClusterPinGuard implements PinGuard {
       `The last login to token "${token.label}" of slot "${this.#options.slot}" broke off, and the token counts a wrong PIN: log in once by hand (pkcs11-tool --login), which resets its counter`,
       { details: { slot: this.#options.slot, token: token.label } },
     );
+  }
+
+  #closed(token: TokenFacts): StrongroomError {
+    return new StrongroomError('hsm.closed', `Token "${token.label}" was closed`);
   }
 
   #lookAgain(token: TokenFacts): StrongroomError {

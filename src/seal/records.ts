@@ -99,10 +99,14 @@ export async function writeUnchanged(
     await records.write(changes, expected);
   } catch (cause) {
     if (!hasCode(cause, 'store.conflict')) throw cause;
-    throw new StrongroomError(
-      'seal.changed-meanwhile',
-      'The seal was changed by somebody else at the same time: look at its status and try again',
-      { cause },
-    );
+    throw changedMeanwhile(cause);
   }
+}
+
+export function changedMeanwhile(cause?: unknown): StrongroomError {
+  return new StrongroomError(
+    'seal.changed-meanwhile',
+    'The seal was changed by somebody else at the same time: look at its status and try again',
+    { cause },
+  );
 }

@@ -35,17 +35,25 @@ export interface Root {
   readonly generation: number;
 }
 
-/** A fresh root from the node's chance and that of every HSM: as good as the best of them. */
+/**
+ * A fresh root from the node's chance and that of every HSM: as good as the best of them.
+ *
+ * @param absent whether an HSM that gives nothing is passed over, or stops the ceremony.
+ */
 export async function makeRoot(
   random: Random,
   keys: readonly SlotKey[],
   generation: number,
+  absent: 'skip' | 'require',
 ): Promise<Root> {
   using own = SecretBytes.take(random.bytes(ROOT_BYTES));
   using mixed = SecretBytes.take(new Uint8Array(ROOT_BYTES * (1 + keys.length)));
   mixed.reveal().set(own.reveal());
   for (const [at, key] of keys.entries()) {
-    const theirs = await key.randomBytes(ROOT_BYTES);
+    const theirs = await key.randomBytes(ROOT_BYTES).catch((error: unknown) => {
+      if (absent === 'require') throw error;
+      return undefined;
+    });
     if (theirs === undefined) continue;
     mixed.reveal().set(theirs, ROOT_BYTES * (1 + at));
     theirs.fill(0);

@@ -1,0 +1,19 @@
+export { createSeal } from './node-seal.ts';
+export type { SealRecords, SlotKind } from './records.ts';
+export type {
+  AlongWithRoot,
+  Seal,
+  SealOptions,
+  SealState,
+  SealStatus,
+  ShareCounts,
+  SlotStatus,
+  UnsealOutcome,
+} from './seal.ts';
+export type {
+  DevSlotConfig,
+  Pkcs11SlotConfig,
+  ShamirSlotConfig,
+  SlotConfig,
+} from './slot-config.ts';
+export type { SlotHealth } from './slot-health.ts';
