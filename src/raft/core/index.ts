@@ -1,3 +1,4 @@
+export { membershipAfter } from './membership.ts';
 export type {
   Entry,
   EntryKind,
@@ -10,6 +11,9 @@ export type {
   SnapshotMeta,
   Term,
 } from './message.ts';
+export type { RaftCoreOptions } from './options.ts';
+export type { MembershipOutcome, ProposeOutcome } from './proposals.ts';
+export { type CorePeer, type CoreStatus, RaftCore } from './raft-core.ts';
 export type {
   HardState,
   InitialState,
@@ -19,3 +23,5 @@ export type {
   Role,
   StorageReceipt,
 } from './ready.ts';
+export type { TraceEvent, TraceMessage, TraceName } from './trace.ts';
+export type { TransferOutcome } from './transfer.ts';

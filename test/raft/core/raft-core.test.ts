@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { CoreCluster } from '../../harness/core-cluster.ts';
+
+describe('a cluster of three', () => {
+  test('elects the node whose patience ends first', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    cluster.elect(2);
+    expect(cluster.node(2).status).toMatchObject({ role: 'leader', term: 1, leader: 2 });
+    expect(cluster.node(1).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
+    expect(cluster.node(3).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
+  });
+
+  test('applies what the leader accepted, everywhere and in order', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    const leader = cluster.elect(1);
+    expect(leader.propose('a', 'b')).toMatchObject({ kind: 'accepted', first: 2, last: 3 });
+    leader.propose('c');
+    cluster.stabilize();
+    for (const id of [1, 2, 3]) expect(cluster.node(id).commands).toEqual(['a', 'b', 'c']);
+  });
+
+  test('is led without elections while heartbeats arrive', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    cluster.elect(3);
+    cluster.run(200);
+    expect(cluster.leader?.id).toBe(3);
+    expect(cluster.terms).toEqual([1, 1, 1]);
+  });
+
+  test('elects by itself, from any seed', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const cluster = new CoreCluster({ voters: [1, 2, 3], seed });
+      cluster.run(60);
+      expect(cluster.leader, `seed ${seed}`).toBeDefined();
+    }
+  });
+
+  test('a single voter leads and commits alone', () => {
+    const cluster = new CoreCluster({ voters: [1] });
+    const only = cluster.elect(1);
+    only.propose('a');
+    cluster.stabilize();
+    expect(only.commands).toEqual(['a']);
+  });
+
+  test('a follower names the leader to whoever proposes there', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    cluster.elect(1);
+    expect(cluster.node(2).propose('x')).toEqual({ kind: 'not-leader', leader: 1 });
+  });
+});
