@@ -1,3 +1,14 @@
-// The generated messages under short names. Nothing but names and codecs: no logic.
+// The generated messages under short names, their codecs, and the table of all methods. Nothing but
+// names and codecs: no logic.
+export {
+  decodeMessage,
+  decodeStrictly,
+  encodeMessage,
+  WireFormatError,
+} from './codec.ts';
 export { strongroom as api } from './generated/api.js';
 export { strongroom as internal } from './generated/internal.js';
+export type * as messages from './generated/methods.d.ts';
+export { methods } from './generated/methods.js';
+export { google, grpc } from './generated/standard.js';
+export type { MessageType, Method, MethodKind } from './method.ts';

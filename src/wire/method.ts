@@ -1,0 +1,21 @@
+import type { Reader, Writer } from 'protobufjs/minimal.js';
+
+/** What a generated message class can do. `Shape` is the message as a plain object. */
+export interface MessageType<Shape> {
+  encode(message: Partial<Shape>, writer?: Writer): Writer;
+  decode(reader: Reader | Uint8Array, length?: number): object;
+  toObject(message: object, options?: object): Record<string, unknown>;
+}
+
+export type MethodKind = 'unary' | 'server-stream' | 'client-stream' | 'duplex';
+
+/** A method of the public API, with its codecs. */
+export interface Method<Name extends string, Kind extends MethodKind, Request, Response> {
+  /** "kv.put" */
+  readonly operation: Name;
+  /** "/strongroom.v1.KvService/Put" */
+  readonly path: string;
+  readonly kind: Kind;
+  readonly request: MessageType<Request>;
+  readonly response: MessageType<Response>;
+}
