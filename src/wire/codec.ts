@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
-import type { MessageType } from './method.ts';
+import type { Input, MessageType } from './method.ts';
 
 /** The bytes are not the message they should be; `message` says why, without showing them. */
 export class WireFormatError extends Error {
@@ -8,10 +8,7 @@ export class WireFormatError extends Error {
 
 const plain = { defaults: true, arrays: true, objects: true, longs: Number };
 
-export function encodeMessage<Shape>(
-  type: MessageType<Shape>,
-  message: Partial<Shape>,
-): Uint8Array {
+export function encodeMessage<Shape>(type: MessageType<Shape>, message: Input<Shape>): Uint8Array {
   return type.encode(message).finish();
 }
 

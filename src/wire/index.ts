@@ -6,9 +6,10 @@ export {
   encodeMessage,
   WireFormatError,
 } from './codec.ts';
+export { publicFileDescriptors } from './descriptors.ts';
 export { strongroom as api } from './generated/api.js';
 export { strongroom as internal } from './generated/internal.js';
 export type * as messages from './generated/methods.d.ts';
 export { methods } from './generated/methods.js';
 export { google, grpc } from './generated/standard.js';
-export type { MessageType, Method, MethodKind } from './method.ts';
+export type { Input, MessageType, Method, MethodKind } from './method.ts';

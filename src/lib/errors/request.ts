@@ -10,5 +10,6 @@ export const requestErrors = {
   'request.deadline-exceeded': { grpc: 'DEADLINE_EXCEEDED', http: 504, retry: 'same-node' },
   'request.overloaded': { grpc: 'RESOURCE_EXHAUSTED', http: 503, retry: 'same-node' },
   'node.stopping': { grpc: 'UNAVAILABLE', http: 503, retry: 'other-node' },
+  'node.address-unavailable': { grpc: 'UNAVAILABLE', http: 503, retry: 'never' },
   'node.internal': { grpc: 'INTERNAL', http: 500, retry: 'never' },
 } as const satisfies Record<string, ErrorTraits>;

@@ -1,0 +1,55 @@
+import { type Clock, StrongroomError, type Timer } from '../../lib/index.ts';
+import type { ApiBounds } from './bounds.ts';
+
+/** The life of one call: its signal fires when the caller goes away or its time is over. */
+export class CallScope implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #timer: Timer | undefined;
+
+  /** @param timeoutMs undefined: until the caller goes away. */
+  constructor(clock: Clock, timeoutMs: number | undefined) {
+    if (timeoutMs === undefined) return;
+    this.#timer = clock.after(Math.max(0, timeoutMs), () =>
+      this.end(
+        new StrongroomError(
+          'request.deadline-exceeded',
+          `The call was not answered within its ${Math.round(timeoutMs)} ms; a write may or may not ` +
+            'have been made, retry it with the same request id',
+        ),
+      ),
+    );
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(reason: StrongroomError): void {
+    this.#controller.abort(reason);
+  }
+
+  cancel(): void {
+    this.end(new StrongroomError('request.cancelled', 'The caller called this call off'));
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel();
+  }
+}
+
+/** What is left of a gRPC deadline, within the bounds. */
+export function timeoutOf(deadline: Date | number, clock: Clock, bounds: ApiBounds): number {
+  const atMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  if (!Number.isFinite(atMs)) return bounds.callMsDefault;
+  return Math.min(atMs - clock.wallMs(), bounds.callMsMax);
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it fires. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
