@@ -1,5 +1,6 @@
 // The generated messages under short names, their codecs, and the table of all methods. Nothing but
 // names and codecs: no logic.
+export { type AnyMethod, anyMethods, type Payload } from './any-method.ts';
 export {
   decodeMessage,
   decodeStrictly,

@@ -1,7 +1,8 @@
 import { type Clock, type Random, StrongroomError } from '../../lib/index.ts';
 import type { Counter, Gauge, Histogram, Logger, Metrics } from '../../telemetry/index.ts';
-import type { Vault } from '../../vault/index.ts';
+import type { Vault, VaultAnswer } from '../../vault/index.ts';
 import {
+  type AnyMethod,
   decodeStrictly,
   encodeMessage,
   type MessageType,
@@ -20,15 +21,6 @@ export interface ApiParts {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
-}
-
-/** A method as the runner sees it, whatever its messages are. */
-export interface AnyMethod {
-  readonly operation: string;
-  readonly path: string;
-  readonly kind: string;
-  readonly request: MessageType<unknown>;
-  readonly response: MessageType<unknown>;
 }
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
@@ -109,7 +101,7 @@ export class CallRunner {
     if (!vault.operations.has(method.operation)) throw unknownOperation(method.operation);
     const leave = this.admission.enter(caller.remoteAddress);
     this.#inFlight.set(this.admission.inFlight);
-    let work: Promise<{ readonly payload: Readonly<Record<string, unknown>> }>;
+    let work: Promise<VaultAnswer>;
     try {
       const payload = decodeRequest(method, request);
       signal.throwIfAborted();
@@ -124,7 +116,7 @@ export class CallRunner {
       this.#inFlight.set(this.admission.inFlight);
     });
     const { payload } = await untilAborted(done, signal);
-    const response = encodeMessage<unknown>(method.response, payload);
+    const response = encodeMessage(method.response, payload);
     if (response.length > bounds.messageBytesMax) throw answerTooLarge(response.length, bounds);
     return response;
   }
@@ -159,12 +151,12 @@ export class CallRunner {
 }
 
 /** @throws StrongroomError `request.invalid` */
-export function decodeRequest(
-  method: Pick<AnyMethod, 'operation' | 'request'>,
+export function decodeRequest<Shape>(
+  method: { readonly operation: string; readonly request: MessageType<Shape> },
   bytes: Uint8Array,
-): Readonly<Record<string, unknown>> {
+): Shape {
   try {
-    return decodeStrictly(method.request, bytes) as Readonly<Record<string, unknown>>;
+    return decodeStrictly(method.request, bytes);
   } catch (error) {
     if (!(error instanceof WireFormatError)) throw error;
     throw new StrongroomError(

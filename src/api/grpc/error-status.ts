@@ -1,7 +1,7 @@
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import { InvariantError, StrongroomError } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { api, encodeMessage, google, type messages } from '../../wire/index.ts';
+import { api, google, type messages } from '../../wire/index.ts';
 
 /** Trailers are sent in one piece and clients bound them: what a person reads stays short. */
 const MESSAGE_CHARACTERS_MAX = 1024;
@@ -51,7 +51,7 @@ export function errorStatus(failure: StrongroomError): Pick<StatusObject, 'code'
   readonly metadata: Metadata;
 } {
   const detail = errorDetail(failure);
-  const bytes = encodeMessage(api.v1.ErrorDetail, detail);
+  const bytes = api.v1.ErrorDetail.encode(detail).finish();
   const rich = google.rpc.Status.encode({
     code: detail.status,
     message: detail.message,

@@ -1,13 +1,15 @@
 import { type ErrorCode, type ErrorDetails, errorTable, StrongroomError } from '../../lib/index.ts';
 import type { VaultAnswer, VaultRequest } from '../../vault/index.ts';
 import {
+  type AnyMethod,
+  anyMethods,
   decodeMessage,
   encodeMessage,
   internal,
-  methods,
+  type MessageType,
   WireFormatError,
 } from '../../wire/index.ts';
-import { type AnyMethod, decodeRequest, unknownOperation } from './call-runner.ts';
+import { decodeRequest, unknownOperation } from './call-runner.ts';
 import { formatConsistency, parseConsistency } from './consistency.ts';
 
 const { ForwardedRequest, ForwardedAnswer } = internal.internal.v1;
@@ -37,7 +39,9 @@ export function encodeForwarded(request: ForwardedVaultRequest): Uint8Array {
 
 /** @throws StrongroomError `request.invalid`, `request.unknown-operation` */
 export function decodeForwarded(bytes: Uint8Array): ForwardedVaultRequest {
-  const message = readOrRefuse(() => decodeMessage<ForwardedFields>(ForwardedRequest, bytes));
+  const message = readOrRefuse(() =>
+    decodeMessage(ForwardedRequest as unknown as MessageType<ForwardedFields>, bytes),
+  );
   return {
     operation: message.operation,
     namespace: message.namespace,
@@ -89,7 +93,7 @@ export function decodeForwardedAnswer(operation: string, bytes: Uint8Array): Vau
   if (response == null)
     throw new StrongroomError('request.invalid', 'A forwarded answer is neither answer nor error');
   const payload = readOrRefuse(() => decodeMessage(method.response, response));
-  return { payload: payload as Readonly<Record<string, unknown>> };
+  return { payload };
 }
 
 function failureOf(error: NonNullable<WireError>): StrongroomError {
@@ -110,9 +114,7 @@ function wireDetail(value: string | number | boolean) {
 }
 
 function methodOf(operation: string): AnyMethod {
-  const method = Object.hasOwn(methods, operation)
-    ? (methods[operation as keyof typeof methods] as AnyMethod)
-    : undefined;
+  const method = anyMethods.get(operation);
   if (method === undefined) throw unknownOperation(operation);
   return method;
 }

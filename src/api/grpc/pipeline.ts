@@ -1,6 +1,7 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import { StrongroomError } from '../../lib/index.ts';
 import {
+  anyMethods,
   decodeStrictly,
   encodeMessage,
   type Input,
@@ -8,7 +9,7 @@ import {
   methods,
   WireFormatError,
 } from '../../wire/index.ts';
-import { type AnyMethod, type CallRunner, stopping, unknownOperation } from './call-runner.ts';
+import { type CallRunner, stopping, unknownOperation } from './call-runner.ts';
 import { CallScope } from './call-scope.ts';
 import {
   type Caller,
@@ -23,12 +24,6 @@ import { asFailure, errorDetail, errorStatus } from './error-status.ts';
 import { asBuffer } from './unary.ts';
 
 const pipelineOpen = methods['pipeline.open'];
-
-const unaryMethods: ReadonlyMap<string, AnyMethod> = new Map(
-  Object.values(methods)
-    .filter((method) => method.kind === 'unary')
-    .map((method) => [method.operation, method as AnyMethod]),
-);
 
 /** PipelineService/Open. `open` holds the open pipelines, so that a stopping node can end them. */
 export function pipelineHandler(
@@ -152,8 +147,8 @@ export class Pipeline {
   }
 
   async #run(one: messages.PipelineCall, signal: AbortSignal): Promise<Uint8Array> {
-    const method = unaryMethods.get(one.operation);
-    if (method === undefined) throw unknownOperation(one.operation);
+    const method = anyMethods.get(one.operation);
+    if (method?.kind !== 'unary') throw unknownOperation(one.operation);
     return this.#runner.run(method, one.request, this.#callerOf(one), signal);
   }
 

@@ -7,9 +7,9 @@ import {
 import { type Clock, type Random, StrongroomError, SystemRandom } from '../../lib/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Vault } from '../../vault/index.ts';
-import { methods } from '../../wire/index.ts';
+import { type AnyMethod, anyMethods } from '../../wire/index.ts';
 import { type ApiBounds, defaultApiBounds } from './bounds.ts';
-import { type AnyMethod, CallRunner } from './call-runner.ts';
+import { CallRunner } from './call-runner.ts';
 import type { CallScope } from './call-scope.ts';
 import { type HealthPort, HealthService } from './health.ts';
 import { type Pipeline, pipelineHandler } from './pipeline.ts';
@@ -118,7 +118,7 @@ function addMethods(
   handlerFor: (method: AnyMethod) => UntypedHandleCall,
 ): readonly string[] {
   const services = new Set<string>();
-  for (const method of Object.values(methods) as readonly AnyMethod[]) {
+  for (const method of anyMethods.values()) {
     const [, service = '', name = ''] = method.path.split('/');
     const definition: ServiceDefinition = {
       [name]: {

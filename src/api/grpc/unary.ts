@@ -1,5 +1,6 @@
 import type { handleUnaryCall, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
-import type { AnyMethod, CallRunner } from './call-runner.ts';
+import type { AnyMethod } from '../../wire/index.ts';
+import type { CallRunner } from './call-runner.ts';
 import { CallScope, timeoutOf } from './call-scope.ts';
 import { callerFrom } from './caller.ts';
 import { asFailure, errorStatus } from './error-status.ts';

@@ -1,6 +1,6 @@
 import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import { StrongroomError } from '../../lib/index.ts';
-import { encodeMessage, type messages, methods } from '../../wire/index.ts';
+import { encodeMessage, methods } from '../../wire/index.ts';
 import { type CallRunner, decodeRequest } from './call-runner.ts';
 import type { CallScope } from './call-scope.ts';
 import { type StreamCaller, sendStream } from './send-stream.ts';
@@ -21,7 +21,7 @@ async function* events(
   bytes: Uint8Array,
   caller: StreamCaller,
 ): AsyncGenerator<Uint8Array> {
-  const request = decodeRequest(method, bytes) as unknown as messages.WatchRequest;
+  const request = decodeRequest(method, bytes);
   if (!Number.isSafeInteger(request.afterRevision))
     throw new StrongroomError('request.invalid', 'afterRevision is not a number below 2^53');
   const { requestId: _, ...context } = caller;
