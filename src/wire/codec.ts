@@ -8,7 +8,10 @@ export class WireFormatError extends Error {
 
 const plain = { defaults: true, arrays: true, objects: true, longs: Number };
 
-export function encodeMessage<Shape>(type: MessageType<Shape>, message: Input<Shape>): Uint8Array {
+export function encodeMessage<Shape>(
+  type: MessageType<Shape>,
+  message: Input<NoInfer<Shape>>,
+): Uint8Array {
   return type.encode(message).finish();
 }
 
