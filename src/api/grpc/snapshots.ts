@@ -1,4 +1,9 @@
-import type { handleClientStreamingCall, handleServerStreamingCall } from '@grpc/grpc-js';
+import type {
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  ServerReadableStream,
+  sendUnaryData,
+} from '@grpc/grpc-js';
 import { StrongroomError } from '../../lib/index.ts';
 import { decodeStrictly, encodeMessage, methods, WireFormatError } from '../../wire/index.ts';
 import { type CallRunner, decodeRequest } from './call-runner.ts';
@@ -36,7 +41,10 @@ export function restoreSnapshotHandler(
   port: SnapshotPort,
   scopes: Set<CallScope>,
 ): handleClientStreamingCall<Buffer, Buffer> {
-  const answer: handleClientStreamingCall<Buffer, Buffer> = async (call, callback) => {
+  const answer = async (
+    call: ServerReadableStream<Buffer, Buffer>,
+    callback: sendUnaryData<Buffer>,
+  ): Promise<void> => {
     const { bounds, clock, random, log } = runner.parts;
     using scope = new CallScope(clock, undefined);
     call.on('cancelled', () => scope.cancel());
