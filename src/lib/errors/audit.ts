@@ -1,3 +1,7 @@
 import type { ErrorTraits } from './traits.ts';
 
-export const auditErrors = {} as const satisfies Record<string, ErrorTraits>;
+export const auditErrors = {
+  'audit.sink-failed': { grpc: 'UNAVAILABLE', http: 503, retry: 'other-node' },
+  'audit.chain-broken': { grpc: 'DATA_LOSS', http: 500, retry: 'never' },
+  'audit.unreadable': { grpc: 'NOT_FOUND', http: 404, retry: 'never' },
+} as const satisfies Record<string, ErrorTraits>;

@@ -1,0 +1,79 @@
+import { createHmac } from 'node:crypto';
+import type { SecretBytes } from '../lib/index.ts';
+import type { FieldSpec, MessageSpec } from './operation.ts';
+
+/** What stands for a sensitive value in the audit log. */
+export type AuditHasher = (value: string | Uint8Array) => string;
+
+/**
+ * HMAC-SHA-256 under a key of the cluster: equal values give equal hashes on all nodes, so that one
+ * can look for a value that one knows; without the key nothing can be guessed from them.
+ *
+ * @param key borrowed, and read at each call: dispose it only with the hasher's last user.
+ */
+export function auditHasher(key: SecretBytes): AuditHasher {
+  return (value) => `hmac-sha256:${createHmac('sha256', key.reveal()).update(value).digest('hex')}`;
+}
+
+/**
+ * A message as the audit log may hold it. Names of fields and keys of maps stay readable, because a
+ * log of hashed names tells an auditor nothing; values of sensitive fields are hashed one by one.
+ * What the spec does not know is left out, and bytes are always hashed: unknown is treated as secret.
+ */
+export function hashSensitive(
+  spec: MessageSpec,
+  payload: Readonly<Record<string, unknown>>,
+  hash: AuditHasher,
+): Readonly<Record<string, unknown>> {
+  const told: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(spec)) {
+    const value = Object.hasOwn(payload, name) ? payload[name] : undefined;
+    if (value === undefined || value === null) continue;
+    told[name] = field.sensitive === true ? hashAll(value, hash) : tell(field.type, value, hash);
+  }
+  return told;
+}
+
+function tell(type: FieldSpec['type'], value: unknown, hash: AuditHasher): unknown {
+  if (typeof type === 'object') {
+    if ('list' in type) {
+      if (Array.isArray(value)) return value.map((item: unknown) => tell(type.list, item, hash));
+    } else if (isRecord(value)) return hashSensitive(type.message, value, hash);
+    return hashAll(value, hash);
+  }
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' ? value : hashAll(value, hash);
+    case 'bool':
+      return typeof value === 'boolean' ? value : hashAll(value, hash);
+    case 'uint32':
+    case 'uint64':
+      return typeof value === 'number' ? value : hashAll(value, hash);
+    case 'map':
+      // A map's values are strings; anything else in it was not declared.
+      return isRecord(value)
+        ? mapValues(value, (one) => (typeof one === 'string' ? one : hashAll(one, hash)))
+        : hashAll(value, hash);
+    case 'bytes':
+      return hashAll(value, hash);
+  }
+}
+
+/** Keeps the shape, hashes every leaf. */
+function hashAll(value: unknown, hash: AuditHasher): unknown {
+  if (typeof value === 'string' || value instanceof Uint8Array) return hash(value);
+  if (Array.isArray(value)) return value.map((one: unknown) => hashAll(one, hash));
+  if (isRecord(value)) return mapValues(value, (one) => hashAll(one, hash));
+  return hash(String(value));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
+}
+
+function mapValues(
+  record: Readonly<Record<string, unknown>>,
+  change: (value: unknown) => unknown,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(record).map(([name, one]) => [name, change(one)]));
+}
