@@ -18,8 +18,9 @@ export interface HardState {
 }
 
 /**
- * A promise that becomes true when the storage write of one `Ready` is durable: given back to the
- * core with `storageAppended`. The term tells a stale one apart (async storage writes, ABA race).
+ * Goes with one `Ready`'s storage write, and comes back through `storageAppended` when that write
+ * is durable. It names the last entry of the whole log at that time, and the term in which it was
+ * made: one from an earlier term says nothing about the present log (async storage writes, ABA race).
  */
 export interface StorageReceipt {
   readonly term: Term;
@@ -35,9 +36,22 @@ export interface ReadState {
 }
 
 /**
- * Work for the driver, as plain data. Several may be outstanding; their storage writes are made in
- * order, one in flight. Order within one: send `sendNow` and start the write at the same time;
- * when the write is durable, send `afterPersist` and give back `receipt`.
+ * Work for the driver, as plain data. What the driver owes the core:
+ *
+ * - On taking a `Ready`, in the same turn: put `snapshot` and then `append` into what its
+ *   `LogReader` answers from. Until the receipt is back the core answers from its own copy of them,
+ *   so nothing reads the reader above the durable part of the log.
+ * - Send `sendNow` at once; begin the write of `hard`, `snapshot` and `append`. Writes are made in
+ *   the order of their `Ready`s, one in flight, each atomic; several `Ready`s may share one.
+ * - When this write and all before it are durable: send `afterPersist`, then call
+ *   `storageAppended(receipt)`. A `Ready` with `afterPersist` and nothing to write still waits for
+ *   the writes before it: what it says rests on them.
+ * - `snapshot`: the write includes installing the state that it stands for. A `snapshot` message is
+ *   stepped only once all of it was received and verified; `sendNow` with one means: transfer the
+ *   state to that peer, then call `reportSnapshot`, whatever the end.
+ * - `apply`: in order, each batch then `applied(last index)`. It may follow in a later turn.
+ *
+ * Several may be outstanding.
  */
 export interface Ready {
   readonly soft: { readonly leader: NodeId | undefined; readonly role: Role } | undefined;
@@ -57,7 +71,10 @@ export interface Ready {
   readonly mustSync: boolean;
 }
 
-/** What the core reads back of what was stored. Synchronous: recent entries are kept in memory. */
+/**
+ * What the core reads back of what was stored. Synchronous: recent entries are kept in memory, and
+ * always those that are not applied. Read only below the unstable tail that the core itself holds.
+ */
 export interface LogReader {
   /** One below it is compacted; `termOf(firstIndex - 1)` is still answered. */
   firstIndex(): LogIndex;
