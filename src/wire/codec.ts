@@ -34,10 +34,9 @@ export function decodeMessage<Shape>(type: MessageType<Shape>, bytes: Uint8Array
  */
 export function decodeStrictly<Shape>(type: MessageType<Shape>, bytes: Uint8Array): Shape {
   const reader = protobuf.Reader.create(bytes);
-  reader.discardUnknown = false;
-  // The generated decoders ask for the raw bytes of unknown fields, and of nothing else.
-  reader.raw = (start) => {
-    throw new WireFormatError(`unknown field ${fieldNumberAt(bytes, start)}`);
+  // The generated decoders skip what they do not know, and nothing else.
+  reader.skipType = (_wireType: number, _depth?: number, fieldNumber?: number) => {
+    throw new WireFormatError(`unknown field ${fieldNumber ?? ''}`);
   };
   return decodeFrom(type, reader);
 }
@@ -53,12 +52,6 @@ function decodeFrom<Shape>(type: MessageType<Shape>, reader: protobuf.Reader): S
   const object = type.toObject(message, plain);
   dropAbsent(object);
   return object as Shape;
-}
-
-function fieldNumberAt(bytes: Uint8Array, at: number): number {
-  const reader = protobuf.Reader.create(bytes);
-  reader.pos = at;
-  return reader.uint32() >>> 3;
 }
 
 /**
