@@ -1,0 +1,30 @@
+/**
+ * What one transaction may hold. Checked where it is encoded and again where it is decoded, so
+ * these numbers are a part of the protocol: every node must have the same.
+ */
+export const transactionLimits = {
+  keyBytesMax: 8 * 1024,
+  receiptBytesMax: 16 * 1024,
+  requestIdBytesMin: 16,
+  requestIdBytesMax: 64,
+  readsMax: 16_384,
+  rangeReadsMax: 1_024,
+  writesMax: 16_384,
+  encodedBytesMax: 4 * 1024 * 1024,
+} as const;
+
+/** Also a part of the protocol: what is forgotten must be forgotten at the same entry everywhere. */
+export interface HistoryLimits {
+  /** For so many entries a request id is remembered. */
+  readonly requestRevisions: number;
+  /** Range reads older than so many entries conflict. */
+  readonly changeRevisions: number;
+  /** Range reads conflict also when more key bytes than this changed meanwhile. */
+  readonly changeBytes: number;
+}
+
+export const historyLimits: HistoryLimits = {
+  requestRevisions: 100_000,
+  changeRevisions: 10_000,
+  changeBytes: 16 * 1024 * 1024,
+};
