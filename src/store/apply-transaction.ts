@@ -16,6 +16,7 @@ import type { Revision, Transaction, TransactionResult, Write } from './transact
 import type { WatchEvent } from './view.ts';
 
 type Put = Extract<Write, { kind: 'put' }>;
+type Rewrap = Extract<Write, { kind: 'rewrap' }>;
 
 /** What applying works on. */
 export interface ApplyState {
@@ -47,7 +48,7 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
   if (former !== undefined) return unchanged(replayed(state, former));
   const key = findConflict(state, tx);
   if (key !== undefined) return unchanged({ kind: 'conflict', key: key.slice() });
-  const { puts, deletes, ranges } = settleWrites(tx.writes);
+  const { puts, deletes, ranges, rewraps } = settleWrites(tx.writes);
   const change = { before: [] as number[], events: [] as WatchEvent[], recordsAdded: 0 };
   const keys: Uint8Array[] = [];
   for (const text of deletes) {
@@ -68,6 +69,7 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
     change.recordsAdded += was.present ? 0 : 1;
     change.events.push({ kind: 'put', key: name, value, revision: revision as Revision });
   }
+  for (const write of rewraps.values()) change.before.push(rewrap(state, write, revision));
   for (const [ordinal, range] of ranges.entries()) {
     const place = tombstoneKey(revision, ordinal);
     state.tables.put(place, revision, encodeRange(place, range));
@@ -102,26 +104,37 @@ function findConflict(state: ApplyState, tx: Transaction): Uint8Array | undefine
   return undefined;
 }
 
-/** Puts and deletes a key at most once each, and the ranges, with the order of writes resolved. */
+/** Each key at most once, and the ranges, with the order of writes resolved. */
 function settleWrites(writes: readonly Write[]): {
+  readonly rewraps: ReadonlyMap<string, Rewrap>;
   readonly puts: ReadonlyMap<string, Put>;
   readonly deletes: ReadonlySet<string>;
   readonly ranges: readonly KeyRange[];
 } {
   const puts = new Map<string, Put>();
   const deletes = new Set<string>();
+  const rewraps = new Map<string, Rewrap>();
   const ranges: KeyRange[] = [];
   for (const write of writes) {
     switch (write.kind) {
       case 'put': {
         const text = keyText(write.key);
         deletes.delete(text);
+        rewraps.delete(text);
         puts.set(text, write);
+        break;
+      }
+      case 'rewrap': {
+        const text = keyText(write.key);
+        const put = puts.get(text);
+        if (put !== undefined) puts.set(text, { ...put, value: write.value });
+        else if (!deletes.has(text)) rewraps.set(text, write);
         break;
       }
       case 'delete': {
         const text = keyText(write.key);
         puts.delete(text);
+        rewraps.delete(text);
         deletes.add(text);
         break;
       }
@@ -139,7 +152,7 @@ function settleWrites(writes: readonly Write[]): {
         unreachable(write);
     }
   }
-  return { puts, deletes, ranges };
+  return { puts, deletes, ranges, rewraps };
 }
 
 /** Puts or deletes one record and its place in the expiry index. */
@@ -170,6 +183,18 @@ function replace(
   return { present: former !== undefined, revision: seen ? former.revision : 0 };
 }
 
+/** Other bytes under the same revision and deadline. @returns that revision, 0 when absent */
+function rewrap(state: ApplyState, write: Rewrap, revision: number): number {
+  const place = dataKey(write.key);
+  const bytes = state.tables.get(place);
+  if (bytes === undefined) return 0;
+  const former = decodeData(place, bytes);
+  if (hides(state.rangeDeletes.tombstones, write.key, former)) return 0;
+  const record = { ...former, value: write.value.slice() };
+  state.tables.put(place, revision, encodeData(place, record));
+  return former.revision;
+}
+
 function remember(
   state: ApplyState,
   tx: Transaction,
@@ -185,15 +210,19 @@ function remember(
   state.history.add(revision, record);
 }
 
+/** The receipt of the transaction that was applied at `revision`. */
+export function receiptAt(tables: Tables, revision: number): Uint8Array | undefined {
+  const place = historyKey(revision);
+  const bytes = tables.get(place);
+  return bytes && decodeHistory(place, bytes).receipt?.slice();
+}
+
 function replayed(state: ApplyState, former: number): TransactionResult {
-  const place = historyKey(former);
-  const bytes = state.tables.get(place);
-  const record = bytes && decodeHistory(place, bytes);
   return {
     kind: 'committed',
     revision: former as Revision,
     replayed: true,
-    receipt: record?.receipt?.slice(),
+    receipt: receiptAt(state.tables, former),
   };
 }
 

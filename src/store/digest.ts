@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { unreachable } from '../lib/index.ts';
 import type { Entry } from '../raft/index.ts';
-import { ByteWriter } from './codec/byte-writer.ts';
 import type { Applied } from './apply-transaction.ts';
+import { ByteWriter } from './codec/byte-writer.ts';
 
 export const DIGEST_BYTES = 32;
 export const firstDigest = new Uint8Array(DIGEST_BYTES);

@@ -1,4 +1,9 @@
-export type { Store } from './store.ts';
+export { CodecError } from './codec/byte-reader.ts';
+export type { KeyRange } from './codec/records.ts';
+export { decodeTransaction, encodeTransaction } from './codec/transaction-codec.ts';
+export { transactionLimits } from './limits.ts';
+export { type OpenStoreOptions, openStore } from './open-store.ts';
+export type { AppliedListener, Store } from './store.ts';
 export type {
   RangeRead,
   Read,

@@ -1,15 +1,32 @@
 import type { StateMachine } from '../raft/index.ts';
+import type { KeyRange } from './codec/records.ts';
 import type { Revision } from './transaction.ts';
 import type { ExpiredKey, View, WatchEvent } from './view.ts';
+
+/**
+ * Called synchronously after each applied batch. `changedRanges` were deleted as a whole, or, after
+ * a snapshot was installed, may hold anything: drop what is cached of them.
+ */
+export type AppliedListener = (
+  changedKeys: readonly Uint8Array[],
+  revision: Revision,
+  changedRanges: readonly KeyRange[],
+) => void;
 
 /** The replicated ordered state of one group on this node. */
 export interface Store extends StateMachine, AsyncDisposable {
   readonly revision: Revision;
   view(): View;
+  /**
+   * Undefined when more entries may be applied; else a promise to await before the next `apply`,
+   * so that what waits for the disk stays bounded.
+   */
+  room(): Promise<void> | undefined;
   /** Resolves when everything up to `revision` is applied here. */
   whenApplied(revision: Revision, signal: AbortSignal): Promise<void>;
   /**
-   * Changes of keys with `prefix` from `from` on: complete, in order, each once.
+   * Changes of keys with `prefix` from `from` on: complete, in order, each once. A batch holds
+   * whole revisions. Ends when `signal` aborts.
    * @throws StrongroomError `store.compacted` when `from` is older than the window.
    */
   watch(
@@ -17,8 +34,8 @@ export interface Store extends StateMachine, AsyncDisposable {
     from: Revision,
     signal: AbortSignal,
   ): AsyncIterable<readonly WatchEvent[]>;
-  /** Called synchronously after each applied batch, for caches that must not be stale. */
-  onApplied(listener: (changedKeys: readonly Uint8Array[], revision: Revision) => void): () => void;
+  /** For caches that must not be stale. @returns unsubscribe */
+  onApplied(listener: AppliedListener): () => void;
   /**
    * The first result of a transaction that was applied here under `requestId`, while it is
    * remembered: lets the leader answer a retry without deciding anew. Synchronous.
@@ -30,4 +47,11 @@ export interface Store extends StateMachine, AsyncDisposable {
   expired(nowMs: number, limit: number): Promise<readonly ExpiredKey[]>;
   /** Running digest of everything applied: equal on all nodes at the same revision. */
   digest(): { readonly revision: Revision; readonly digest: Uint8Array };
+  /** The digest at an earlier revision, while it is remembered. */
+  digestAt(revision: Revision): Uint8Array | undefined;
+  /**
+   * Reads every record and checks it, the counts, and the expiry index.
+   * @throws StrongroomError `store.corrupt`
+   */
+  verify(signal: AbortSignal): Promise<{ readonly records: number }>;
 }

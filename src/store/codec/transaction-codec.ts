@@ -5,7 +5,7 @@ import { ByteReader, CodecError } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 
 const VERSION = 1;
-const writeKinds = { put: 1, putExpiring: 2, delete: 3, deleteRange: 4 } as const;
+const writeKinds = { put: 1, putExpiring: 2, delete: 3, deleteRange: 4, rewrap: 5 } as const;
 
 /**
  * The bytes of a transaction, as they go through the log.
@@ -88,6 +88,9 @@ function encodeWrite(out: ByteWriter, write: Write): void {
       else out.u8(writeKinds.putExpiring).varint(write.expiresAtMs);
       out.bytes(write.key).bytes(write.value);
       return;
+    case 'rewrap':
+      out.u8(writeKinds.rewrap).bytes(write.key).bytes(write.value);
+      return;
     case 'delete':
       out.u8(writeKinds.delete).bytes(write.key);
       return;
@@ -108,6 +111,8 @@ function decodeWrite(source: ByteReader): Write {
       const expiresAtMs = source.varint();
       return { kind: 'put', key: decodeKey(source), value: decodeValue(source), expiresAtMs };
     }
+    case writeKinds.rewrap:
+      return { kind: 'rewrap', key: decodeKey(source), value: decodeValue(source) };
     case writeKinds.delete:
       return { kind: 'delete', key: decodeKey(source) };
     case writeKinds.deleteRange:

@@ -1,7 +1,14 @@
 import { ClassicLevel, type Snapshot } from 'classic-level';
 import { invariant, StrongroomError } from '../../lib/index.ts';
 import { ByteWriter } from '../codec/byte-writer.ts';
-import { corrupt, decodeMeta, encodeMeta, type MetaRecord, openRecord, sealRecord } from '../codec/records.ts';
+import {
+  corrupt,
+  decodeMeta,
+  encodeMeta,
+  type MetaRecord,
+  openRecord,
+  sealRecord,
+} from '../codec/records.ts';
 import { keyBytes, type Layer } from './layer.ts';
 import { journalKey, metaKey, places, wholePlace } from './places.ts';
 

@@ -1,0 +1,92 @@
+import type { Clock, StrongroomError } from '../lib/index.ts';
+import type { Membership } from '../raft/index.ts';
+import { decodeRange, type MetaRecord } from './codec/records.ts';
+import { firstDigest } from './digest.ts';
+import { DigestRing } from './digest-ring.ts';
+import type { LevelDisk } from './disk/level-disk.ts';
+import { numberIn, places, wholePlace } from './disk/places.ts';
+import { type FlushLimits, Tables } from './disk/tables.ts';
+import { History } from './history.ts';
+import type { HistoryLimits } from './limits.ts';
+import { RangeDeletes } from './range-deletes.ts';
+
+/** All that changes together: one database and what is kept in memory of it. */
+export interface LiveState {
+  readonly name: string;
+  readonly disk: LevelDisk;
+  readonly tables: Tables;
+  readonly history: History;
+  readonly rangeDeletes: RangeDeletes;
+  readonly digests: DigestRing;
+  readonly progress: Progress;
+}
+
+/** How far the state is. */
+export interface Progress {
+  index: number;
+  term: number;
+  membership: Membership;
+  digest: Uint8Array;
+  records: number;
+}
+
+export interface LiveStateOptions {
+  readonly clock: Clock;
+  readonly flush: FlushLimits;
+  readonly history: HistoryLimits;
+  readonly onFlushed: (durationMs: number) => void;
+  readonly onFailed: (error: StrongroomError | Error) => void;
+}
+
+const noMembers: Membership = { voters: [], learners: [], removed: [] };
+
+/** Brings up what is in an open database; range deletes that were under way go on. */
+export async function loadState(
+  name: string,
+  disk: LevelDisk,
+  meta: Omit<MetaRecord, 'batch'> | undefined,
+  options: LiveStateOptions,
+): Promise<LiveState> {
+  const progress: Progress = {
+    index: meta?.index ?? 0,
+    term: meta?.term ?? 0,
+    membership: meta?.membership ?? noMembers,
+    digest: meta?.digest ?? firstDigest,
+    records: meta?.records ?? 0,
+  };
+  let history: History | undefined;
+  const changeFloor = meta?.changeFloor ?? 0;
+  const tables = new Tables({
+    disk,
+    clock: options.clock,
+    limits: options.flush,
+    onFlushed: options.onFlushed,
+    onFailed: options.onFailed,
+    meta: () => ({ ...progress, changeFloor: history?.changeFloor ?? changeFloor }),
+  });
+  using view = tables.view(progress.index);
+  history = await History.load(options.history, view, changeFloor);
+  const rangeDeletes = new RangeDeletes({
+    tables,
+    revision: () => progress.index,
+    onRemoved: (count) => {
+      progress.records -= count;
+    },
+    onFailed: (error) =>
+      options.onFailed(error instanceof Error ? error : new Error(String(error))),
+  });
+  for await (const page of view.pages({ ...wholePlace(places.tombstone), pageSize: 100 })) {
+    for (const { key, bytes } of page) {
+      const { start, end } = decodeRange(key, bytes);
+      const tombstone = {
+        start: start.slice(),
+        end: end.slice(),
+        revision: numberIn(key),
+        ordinal: key.readUInt32BE(9),
+      };
+      rangeDeletes.add(tombstone, tables.view(progress.index), undefined);
+    }
+  }
+  const digests = new DigestRing(progress.index, progress.digest);
+  return { name, disk, tables, history, rangeDeletes, digests, progress };
+}
