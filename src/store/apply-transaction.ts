@@ -52,7 +52,7 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
   const change = { before: [] as number[], events: [] as WatchEvent[], recordsAdded: 0 };
   const keys: Uint8Array[] = [];
   for (const text of deletes) {
-    const name = keyBytes(text);
+    const name = new Uint8Array(keyBytes(text));
     keys.push(name);
     const was = replace(state, name, revision, undefined);
     change.before.push(was.revision);

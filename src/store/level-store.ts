@@ -163,7 +163,8 @@ export class LevelStore implements Store {
   }
 
   async verify(signal: AbortSignal): Promise<{ readonly records: number }> {
-    const { tables, progress } = this.#state;
+    const { tables, progress, rangeDeletes } = this.#state;
+    await rangeDeletes.settled();
     const { index, records } = progress;
     using view = tables.view(index);
     return await verifyState(view, records, signal);
@@ -171,6 +172,8 @@ export class LevelStore implements Store {
 
   async openSnapshot(): Promise<SnapshotSource> {
     const { tables, rangeDeletes, progress, history } = this.#state;
+    // Afterwards the count of records is that of this view.
+    await rangeDeletes.settled();
     tables.checkHealthy();
     const { index, term, membership } = this.applied();
     const view = tables.view(index);

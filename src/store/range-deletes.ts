@@ -64,9 +64,9 @@ export class RangeDeletes {
     return this.#pending.length;
   }
 
-  /** Resolves when none is left. */
+  /** Resolves when none is left, or nothing works on them any more. */
   async settled(): Promise<void> {
-    await this.#worker;
+    while (this.#pending.length > 0 && !this.#stopped) await this.#worker;
   }
 
   async stop(): Promise<void> {
@@ -83,6 +83,7 @@ export class RangeDeletes {
       try {
         await this.#remove(pending);
       } catch (error) {
+        this.#stopped = true;
         this.#options.onFailed(error, { revision: pending.tombstone.revision });
         return;
       }

@@ -112,7 +112,7 @@ export class WatchHub {
       if (events.length > 0) {
         yield events;
         saidAtMs = this.#clock.monotonicMs();
-        said = told;
+        said = events.at(-1)?.revision ?? told;
         continue;
       }
       if (!this.#caughtUp(told)) {

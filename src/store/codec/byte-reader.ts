@@ -61,7 +61,9 @@ export class ByteReader {
   /** A view into the bytes that were given: copy it to keep it. */
   raw(length: number): Uint8Array {
     this.#need(length);
-    const part = this.#buffer.subarray(this.#at, this.#at + length);
+    // Not a `Buffer`: its `slice` would not copy.
+    const { buffer, byteOffset } = this.#buffer;
+    const part = new Uint8Array(buffer, byteOffset + this.#at, length);
     this.#at += length;
     return part;
   }

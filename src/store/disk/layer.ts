@@ -59,7 +59,7 @@ export class Layer {
 
 /** One character a byte: cheap to hash, and ordered as the bytes are. */
 export function keyText(key: Uint8Array): string {
-  return asBuffer(key).latin1Slice(0, key.length);
+  return asBuffer(key).toString('latin1');
 }
 
 export function keyBytes(text: string): Buffer {

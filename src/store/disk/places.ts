@@ -22,7 +22,7 @@ export function dataKey(key: Uint8Array): Buffer {
 
 /** The key that the caller knows, as a copy. */
 export function userKey(physicalKey: Uint8Array): Uint8Array {
-  return physicalKey.slice(1);
+  return new Uint8Array(physicalKey.subarray(1));
 }
 
 export function expiryKey(deadlineMs: number, key: Uint8Array): Buffer {
@@ -34,7 +34,7 @@ export function expiryKey(deadlineMs: number, key: Uint8Array): Buffer {
 }
 
 export function splitExpiryKey(physicalKey: Uint8Array): { deadlineMs: number; key: Uint8Array } {
-  return { deadlineMs: numberIn(physicalKey), key: physicalKey.slice(9) };
+  return { deadlineMs: numberIn(physicalKey), key: new Uint8Array(physicalKey.subarray(9)) };
 }
 
 export function historyKey(revision: number): Buffer {
