@@ -37,7 +37,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     clock,
     flush: { ...flushLimits, ...options.flush },
     history: { ...historyLimits, ...options.history },
-    onFlushed: metrics.flushed,
+    onFlushed: (durationMs) => metrics.flushed(durationMs),
     onFailed(error) {
       log.error({ error }, 'The state cannot be used any more');
       options.onFailed?.(error);

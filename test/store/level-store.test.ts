@@ -134,10 +134,12 @@ describe('a transaction', () => {
     expect(await dump(store)).toEqual(['a=new@1']);
     expect(await store.expired(60, 5)).toHaveLength(1);
     const end = new AbortController();
+    const told: unknown[] = [];
     for await (const batch of store.watch(utf8Bytes(''), rev(1), end.signal)) {
+      told.push(...batch.map(({ kind, revision }) => `${kind} ${revision}`));
       if (batch[0]?.kind === 'progress') end.abort();
-      else expect(batch).toMatchObject([{ kind: 'put', revision: 1 }]);
     }
+    expect(told).toEqual(['put 1', 'progress 2']);
     await store.verify(never);
   });
 });
@@ -273,6 +275,11 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'persist' }) },
 );
 
+function byKey(a: string, b: string): number {
+  const key = (line: string) => line.slice(0, line.indexOf('='));
+  return Buffer.compare(Buffer.from(key(a)), Buffer.from(key(b)));
+}
+
 function applyToModel(
   model: Map<string, string>,
   writes: readonly Write[],
@@ -285,7 +292,7 @@ function applyToModel(
     } else if (write.kind === 'delete') {
       model.delete(text(write.key));
     } else if (write.kind === 'delete-range') {
-      for (const key of [...model.keys()]) {
+      for (const key of Array.from(model.keys())) {
         if (key >= text(write.start) && key < text(write.end)) model.delete(key);
       }
     }
@@ -298,7 +305,7 @@ describe('any history of transactions', () => {
       fc.asyncProperty(fc.array(stepArbitrary, { maxLength: 25 }), async (steps) => {
         await using directory = await tempDirectory();
         const model = new Map<string, string>();
-        const expected = () => [...model.entries()].sort().map(([, line]) => line);
+        const expected = () => [...model.values()].sort(byKey);
         let digest: string;
         {
           await using store = await open(directory.path);

@@ -21,6 +21,12 @@ export interface StateMachine {
    */
   apply(entries: readonly Entry[], membershipAfter: Membership): readonly unknown[];
 
+  /**
+   * Undefined when more may be applied; else a promise to await before the next `apply`, so that
+   * what waits for the disk stays bounded.
+   */
+  room?(): Promise<void> | undefined;
+
   /** Resolves when everything up to `index` would survive a power cut: then the log may go. */
   persist(index: LogIndex): Promise<void>;
 
