@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { createPinGuard, type TokenFacts } from '../../src/hsm/index.ts';
+import {
+  type Clock,
+  deferred,
+  SecretBytes,
+  StrongroomError,
+  SystemRandom,
+  utf8Bytes,
+  utf8Text,
+} from '../../src/lib/index.ts';
+import { ClusterPinGuard } from '../../src/seal/cluster-pin-guard.ts';
+import { CLUSTER_ID } from '../harness/seal.ts';
+import { MemorySealRecords } from '../harness/seal-records.ts';
+
+const token: TokenFacts = {
+  label: 'alpha',
+  serial: '0123',
+  manufacturer: 'm',
+  model: 'm',
+  pinCountLow: false,
+  pinFinalTry: false,
+  pinLocked: false,
+};
+const pin = (text: string) => SecretBytes.take(utf8Bytes(text));
+const refusal = () => new StrongroomError('hsm.pin-rejected', 'wrong');
+const died = () => new StrongroomError('hsm.timeout', 'the agent died');
+
+/** Time that passes when told to. */
+function handClock(): Clock & { readonly pass: () => void; readonly waiting: () => number } {
+  const timers = new Set<() => void>();
+  return {
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+    after(_delayMs, callback) {
+      timers.add(callback);
+      return { cancel: () => timers.delete(callback) };
+    },
+    pass: () => {
+      for (const timer of timers) timer();
+    },
+    waiting: () => timers.size,
+  };
+}
+
+function cluster() {
+  const records = new MemorySealRecords();
+  const clock = handClock();
+  const random = new SystemRandom();
+  const stopping = new AbortController();
+  const node = (nodeId: number) =>
+    new ClusterPinGuard({
+      slot: 'hsm-a',
+      clusterId: CLUSTER_ID,
+      nodeId,
+      records,
+      clock,
+      random,
+      local: createPinGuard(random),
+      signal: stopping.signal,
+    });
+  return { records, clock, stopping, node };
+}
+
+const record = (records: MemorySealRecords): unknown => {
+  const bytes = records.read('seal/pin/hsm-a');
+  return bytes === undefined ? undefined : JSON.parse(utf8Text(bytes));
+};
+
+const claimed = (records: MemorySealRecords): Promise<unknown> =>
+  expect.poll(() => record(records)).toMatchObject({ claim: expect.any(String) });
+
+describe('the guard of a cluster', () => {
+  it('lets one node present at a time, and the others learn from it', async () => {
+    const { records, clock, node } = cluster();
+    const answer = deferred<void>();
+    const presented: number[] = [];
+    const first = node(1).present(token, pin('1234'), () => {
+      presented.push(1);
+      return answer.promise;
+    });
+    await expect.poll(() => presented).toEqual([1]);
+    const second = node(2).present(token, pin('1234'), async () => {
+      presented.push(2);
+    });
+    const secondFailed = expect(second).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    await expect.poll(() => clock.waiting()).toBe(1);
+    expect(presented).toEqual([1]);
+    // What is under way may well be the right PIN, so nothing of it is written down.
+    expect(record(records)).toEqual({ rejected: [], claim: expect.stringMatching(/^1\//) });
+    answer.reject(refusal());
+    await expect(first).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    await secondFailed;
+    expect(presented).toEqual([1]);
+  });
+
+  it('leaves no trace of a PIN that was right, and lets the next node in', async () => {
+    const { records, node } = cluster();
+    const presented: number[] = [];
+    const all = [1, 2, 3].map((nodeId) =>
+      node(nodeId).present(token, pin('1234'), async () => {
+        presented.push(nodeId);
+      }),
+    );
+    await Promise.all(all);
+    expect(presented.toSorted()).toEqual([1, 2, 3]);
+    expect(record(records)).toBeUndefined();
+  });
+
+  it('makes others look at the counter again when a different PIN was refused meanwhile', async () => {
+    const { records, clock, node } = cluster();
+    const answer = deferred<void>();
+    const first = node(1).present(token, pin('1234'), () => answer.promise);
+    await claimed(records);
+    let presented = false;
+    const second = node(2).present(token, pin('9876'), async () => {
+      presented = true;
+    });
+    const secondFailed = expect(second).rejects.toMatchObject({ code: 'hsm.unavailable' });
+    await expect.poll(() => clock.waiting()).toBe(1);
+    answer.reject(refusal());
+    await expect(first).rejects.toThrow();
+    await secondFailed;
+    expect(presented).toBe(false);
+  });
+
+  it('asks the counter of the token how a try ended that was never answered', async () => {
+    const { clock, node } = cluster();
+    const broken = node(1).present(token, pin('1234'), () => Promise.reject(died()));
+    await expect(broken).rejects.toMatchObject({ code: 'hsm.timeout' });
+
+    const low = node(2).present({ ...token, pinCountLow: true }, pin('1234'), async () => {});
+    const lowFailed = expect(low).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    await expect.poll(() => clock.waiting()).toBe(1);
+    clock.pass();
+    await lowFailed;
+
+    // The node itself, restarted, need not wait; nor is it better off.
+    const restarted = { ...token, pinCountLow: true };
+    await expect(node(1).present(restarted, pin('1234'), async () => {})).rejects.toMatchObject({
+      code: 'hsm.pin-rejected',
+    });
+    await node(1).present(token, pin('1234'), async () => {});
+  });
+
+  it('stops waiting when the node stops', async () => {
+    const { records, clock, stopping, node } = cluster();
+    const never = deferred<void>();
+    void node(1).present(token, pin('1234'), () => never.promise);
+    await claimed(records);
+    const second = node(2).present(token, pin('1234'), async () => {});
+    const closed = expect(second).rejects.toMatchObject({ code: 'hsm.closed' });
+    await expect.poll(() => clock.waiting()).toBe(1);
+    stopping.abort();
+    await closed;
+    expect(clock.waiting()).toBe(0);
+  });
+});
