@@ -67,6 +67,12 @@ const record = (records: MemorySealRecords): unknown => {
   return bytes === undefined ? undefined : JSON.parse(utf8Text(bytes));
 };
 
+const failureOf = (task: Promise<void>): Promise<unknown> =>
+  task.then(
+    () => 'no failure',
+    (error: unknown) => error,
+  );
+
 const claimed = (records: MemorySealRecords): Promise<unknown> =>
   expect.poll(() => record(records)).toMatchObject({ claim: expect.any(String) });
 
@@ -83,14 +89,14 @@ describe('the guard of a cluster', () => {
     const second = node(2).present(token, pin('1234'), async () => {
       presented.push(2);
     });
-    const secondFailed = expect(second).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    const secondFailed = failureOf(second);
     await expect.poll(() => clock.waiting()).toBe(1);
     expect(presented).toEqual([1]);
     // What is under way may well be the right PIN, so nothing of it is written down.
     expect(record(records)).toEqual({ rejected: [], claim: expect.stringMatching(/^1\//) });
     answer.reject(refusal());
     await expect(first).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
-    await secondFailed;
+    expect(await secondFailed).toMatchObject({ code: 'hsm.pin-rejected' });
     expect(presented).toEqual([1]);
   });
 
@@ -103,7 +109,7 @@ describe('the guard of a cluster', () => {
       }),
     );
     await Promise.all(all);
-    expect(presented.toSorted()).toEqual([1, 2, 3]);
+    expect(new Set(presented)).toEqual(new Set([1, 2, 3]));
     expect(record(records)).toBeUndefined();
   });
 
@@ -116,11 +122,11 @@ describe('the guard of a cluster', () => {
     const second = node(2).present(token, pin('9876'), async () => {
       presented = true;
     });
-    const secondFailed = expect(second).rejects.toMatchObject({ code: 'hsm.unavailable' });
+    const secondFailed = failureOf(second);
     await expect.poll(() => clock.waiting()).toBe(1);
     answer.reject(refusal());
-    await expect(first).rejects.toThrow();
-    await secondFailed;
+    await expect(first).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    expect(await secondFailed).toMatchObject({ code: 'hsm.unavailable' });
     expect(presented).toBe(false);
   });
 
@@ -130,10 +136,10 @@ describe('the guard of a cluster', () => {
     await expect(broken).rejects.toMatchObject({ code: 'hsm.timeout' });
 
     const low = node(2).present({ ...token, pinCountLow: true }, pin('1234'), async () => {});
-    const lowFailed = expect(low).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    const lowFailed = failureOf(low);
     await expect.poll(() => clock.waiting()).toBe(1);
     clock.pass();
-    await lowFailed;
+    expect(await lowFailed).toMatchObject({ code: 'hsm.pin-rejected' });
 
     // The node itself, restarted, need not wait; nor is it better off.
     const restarted = { ...token, pinCountLow: true };
@@ -149,10 +155,10 @@ describe('the guard of a cluster', () => {
     void node(1).present(token, pin('1234'), () => never.promise);
     await claimed(records);
     const second = node(2).present(token, pin('1234'), async () => {});
-    const closed = expect(second).rejects.toMatchObject({ code: 'hsm.closed' });
+    const closed = failureOf(second);
     await expect.poll(() => clock.waiting()).toBe(1);
     stopping.abort();
-    await closed;
+    expect(await closed).toMatchObject({ code: 'hsm.closed' });
     expect(clock.waiting()).toBe(0);
   });
 });
