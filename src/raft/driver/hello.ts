@@ -131,7 +131,10 @@ export function refusalStatus(error: unknown): {
 /** Whether the verified client certificate has exactly this URI among its alternative names. */
 function certificateNames(call: PeerCall, uri: string): boolean {
   const certificate = call.getAuthContext().sslPeerCertificate;
-  // Node puts a name that holds a separator into quotes: what is inside them is not another name.
-  const names = certificate?.subjectaltname?.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
-  return names.some((name) => name.trim() === `URI:${uri}`);
+  return alternativeNames(certificate?.subjectaltname ?? '').includes(`URI:${uri}`);
+}
+
+/** Node puts a name that holds a separator into quotes: what is inside them is not another name. */
+export function alternativeNames(names: string): readonly string[] {
+  return (names.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? []).map((name) => name.trim());
 }

@@ -34,6 +34,8 @@ export interface RaftLogOptions {
   readonly onDamage: (damage: string) => Promise<void>;
 }
 
+const NOBODY: Membership = { voters: [], learners: [], removed: [] };
+
 /** What one storage write puts on disk, in this order. */
 export type LogChange =
   | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
@@ -69,7 +71,7 @@ export class RaftLog implements LogReader {
     this.#window = recovered.window;
     this.#segments = recovered.segments;
     this.#runs = recovered.runs;
-    this.#base = recovered.base;
+    this.#base = recovered.origin ?? options.applied;
     this.#hard = recovered.hard;
     this.#chain = recovered.chain;
   }
@@ -82,7 +84,7 @@ export class RaftLog implements LogReader {
   static async open(options: RaftLogOptions): Promise<{
     readonly log: RaftLog;
     readonly hard: HardState;
-    readonly base: LogBase;
+    readonly origin: LogBase | undefined;
     readonly empty: boolean;
     readonly damage: string | undefined;
   }> {
@@ -95,8 +97,8 @@ export class RaftLog implements LogReader {
     const log = new RaftLog(options, recovered);
     const gap = log.#gapAfter(applied);
     log.#alignWith(applied);
-    const { hard, base, empty, damage } = recovered;
-    return { log, hard, base, empty, damage: damage ?? gap };
+    const { hard, origin, empty, damage } = recovered;
+    return { log, hard, origin, empty, damage: damage ?? gap };
   }
 
   firstIndex(): LogIndex {
@@ -136,6 +138,11 @@ export class RaftLog implements LogReader {
   /** Keeps what is held in memory within its budget; entries after `settled` stay. */
   evict(settled: LogIndex): void {
     this.#window.evict(settled, this.#options.windowBytesMax);
+  }
+
+  /** A commit index that need not be synced: it goes out with the next write. */
+  carry(hard: HardState): void {
+    this.#hard = hard;
   }
 
   get diskBytes(): number {
@@ -305,7 +312,8 @@ export class RaftLog implements LogReader {
   #segmentRecord(reset: boolean, first: LogIndex | undefined): LogRecord {
     const index = reset ? this.#base.index : (((first ?? this.lastIndex() + 1) - 1) as LogIndex);
     const term = reset ? this.#base.term : (this.termOf(index) ?? (0 as Term));
-    const base = { index, term, membership: this.#base.membership };
+    const membership = reset ? this.#base.membership : NOBODY;
+    const base = { index, term, membership };
     return { kind: 'segment', identity: this.#identity, base, reset };
   }
 
@@ -333,7 +341,8 @@ export class RaftLog implements LogReader {
 
   /** Sets who counts in a log that was never written to. */
   begin(membership: Membership): void {
-    this.#base = { index: this.#window.baseIndex, term: this.#base.term, membership };
+    const index = this.#window.baseIndex;
+    this.#base = { index, term: this.termOf(index) ?? (0 as Term), membership };
     this.#pendingReset = true;
   }
 }

@@ -24,7 +24,8 @@ export interface Segment {
 export interface RecoveredLog {
   readonly window: EntryWindow;
   readonly hard: HardState;
-  readonly base: LogBase;
+  /** Where the log was begun, or a snapshot last started it over; unknown once that was removed. */
+  readonly origin: LogBase | undefined;
   readonly runs: Run[];
   readonly segments: Segment[];
   readonly chain: number;
@@ -38,12 +39,6 @@ export const NO_HARD_STATE: HardState = {
   term: 0 as Term,
   vote: undefined,
   commit: 0 as LogIndex,
-};
-
-const NOTHING: LogBase = {
-  index: 0 as LogIndex,
-  term: 0 as Term,
-  membership: { voters: [], learners: [], removed: [] },
 };
 
 export function segmentName(number: number): string {
@@ -132,7 +127,7 @@ class Replay {
   #runs: Run[] = [];
   #window = new EntryWindow(0 as LogIndex, 0 as Term);
   #hard = NO_HARD_STATE;
-  #base = NOTHING;
+  #origin: LogBase | undefined;
   #chain: number | undefined;
   #begun = false;
   damage: string | undefined;
@@ -160,7 +155,7 @@ class Replay {
     return {
       window: this.#window,
       hard: this.#hard,
-      base: this.#base,
+      origin: this.#origin,
       runs: this.#runs,
       segments: this.#segments,
       chain: this.#chain ?? 0,
@@ -208,7 +203,7 @@ class Replay {
     readonly reset: boolean;
   }): void {
     requireSameNode(record.identity, this.#identity);
-    this.#base = record.base;
+    if (record.reset) this.#origin = record.base;
     if (this.#begun && !record.reset) return;
     this.#begun = true;
     this.#runs = [];

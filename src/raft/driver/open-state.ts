@@ -1,0 +1,140 @@
+import { StrongroomError } from '../../lib/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type {
+  HardState,
+  InitialState,
+  LogIndex,
+  Membership,
+  NodeId,
+  SnapshotMeta,
+  Term,
+} from '../core/index.ts';
+import type { Disk } from './disk.ts';
+import { type HighWater, HighWaterFile, holdsPromises, NO_HIGH_WATER } from './log/high-water.ts';
+import { RaftLog } from './log/raft-log.ts';
+import type { LogIdentity } from './log/records.ts';
+import type { StateMachine } from './state-machine.ts';
+import type { RaftTuning } from './tuning.ts';
+
+export interface OpenStateOptions {
+  readonly identity: LogIdentity;
+  readonly incarnation: number | undefined;
+  readonly disk: Disk;
+  readonly sidecarDisk: Disk;
+  readonly stateMachine: StateMachine;
+  readonly bootstrap: Membership | undefined;
+  readonly tuning: RaftTuning;
+  readonly log: Logger;
+}
+
+export interface OpenState {
+  readonly raftLog: RaftLog;
+  readonly highWater: HighWaterFile;
+  readonly mark: HighWater;
+  readonly initial: InitialState;
+  /** What was promised may be lost: no vote before the leader's log has been caught up with. */
+  readonly recovering: boolean;
+  readonly incarnation: number;
+}
+
+/**
+ * Opens what a node left on its disks, and decides whether it may vote.
+ *
+ * It may not when part of what it acknowledged is gone: the log is damaged, shorter than the
+ * high-water mark, or missing. It keeps its term and vote from the mark, so no promise about votes
+ * is ever lost, and acknowledges only what it stores anew; once it holds an entry that a leader
+ * committed in that leader's own term, it holds everything that was ever committed (Raft 5.4.3) and
+ * votes again.
+ *
+ * @throws StrongroomError `raft.wrong-cluster`; `raft.log-corrupt` when the mark is lost as well.
+ */
+export async function openState(options: OpenStateOptions): Promise<OpenState> {
+  const { disk, sidecarDisk, identity, stateMachine, tuning, log } = options;
+  const highWater = await HighWaterFile.open(sidecarDisk, identity);
+  const mark = highWater.current();
+  const held = stateMachine.applied();
+  const applied: SnapshotMeta = { ...held };
+  const opened = await RaftLog.open({
+    disk,
+    identity,
+    applied,
+    segmentBytesMax: tuning.segmentBytesMax,
+    windowBytesMax: tuning.windowBytesMax,
+    onDamage: async (damage) => {
+      if (mark === undefined) throw bothLost(damage);
+      await highWater.write({ ...mark, recovering: true });
+    },
+  });
+  const { log: raftLog, damage } = opened;
+  const hard = strongest(opened.hard, mark);
+  const lost = whatIsLost({ mark, hard: opened.hard, raftLog, damage });
+  if (lost !== undefined && mark === undefined) throw bothLost(lost);
+  if (lost !== undefined) {
+    log.error(
+      { code: 'raft.log-corrupt', lost },
+      'Part of the acknowledged Raft log is lost; this node does not vote until it has caught up',
+    );
+  }
+  const firstStart = opened.empty && mark === undefined;
+  const bootstraps = firstStart && options.bootstrap !== undefined;
+  // A node without any past joins: it cannot know yet what a former disk of this id promised.
+  const joins = firstStart && options.bootstrap === undefined;
+  if (bootstraps && options.bootstrap !== undefined) raftLog.begin(options.bootstrap);
+  const recovering = lost !== undefined || joins || (mark?.recovering ?? false);
+  const incarnation = options.incarnation ?? (mark?.incarnation ?? 0) + 1;
+  const newMark: HighWater = {
+    ...(mark ?? NO_HIGH_WATER),
+    incarnation,
+    recovering,
+    // What is lost is known now; what the log holds from here on is measured against what it has.
+    ...(lost === undefined ? {} : { lastIndex: 0 as LogIndex, lastTerm: 0 as Term }),
+    term: hard.term,
+    vote: hard.vote,
+  };
+  await highWater.write(newMark);
+  // Proves that the disk takes writes, and says on it where this log begins.
+  const commit = clamp(hard.commit, applied.index, raftLog.lastIndex());
+  await raftLog.write([{ kind: 'hard', hard: { ...hard, commit } }]);
+  const origin = opened.origin;
+  const atOrigin = origin !== undefined && applied.index <= origin.index;
+  const membership = bootstraps
+    ? (options.bootstrap ?? held.membership)
+    : atOrigin
+      ? origin.membership
+      : held.membership;
+  const initial = { hard: { ...hard, commit }, membership, applied: applied.index };
+  return { raftLog, highWater, mark: newMark, initial, recovering, incarnation };
+}
+
+function whatIsLost(found: {
+  readonly mark: HighWater | undefined;
+  readonly hard: HardState;
+  readonly raftLog: RaftLog;
+  readonly damage: string | undefined;
+}): string | undefined {
+  if (found.damage !== undefined) return found.damage;
+  const { mark, raftLog } = found;
+  if (mark === undefined) return undefined;
+  if (holdsPromises(mark, found.hard, raftLog.lastIndex(), (at) => raftLog.termOf(at))) {
+    return undefined;
+  }
+  return `the log ends at entry ${raftLog.lastIndex()} in term ${found.hard.term}, but this node had reached entry ${mark.lastIndex} in term ${mark.term}: the disk was replaced, cut or rolled back`;
+}
+
+/** The log and the mark remember the term and vote apart; the later of the two is the promise. */
+function strongest(hard: HardState, mark: HighWater | undefined): HardState {
+  if (mark === undefined || mark.term < hard.term) return hard;
+  const vote: NodeId | undefined = mark.term > hard.term ? mark.vote : (mark.vote ?? hard.vote);
+  return { term: mark.term, vote, commit: hard.commit };
+}
+
+function clamp(value: LogIndex, low: LogIndex, high: LogIndex): LogIndex {
+  return Math.min(Math.max(value, low), high) as LogIndex;
+}
+
+function bothLost(lost: string): StrongroomError {
+  return new StrongroomError(
+    'raft.log-corrupt',
+    `Cannot start from the Raft log: ${lost}, and the high-water mark beside it is gone, so what this node promised is unknown; remove it from the cluster and add it under a new id with empty directories`,
+  );
+}
