@@ -442,7 +442,7 @@ export class RaftDriver implements RaftNode {
   #tellStatus(): void {
     this.#statusDue = false;
     const status = this.status();
-    for (const listener of [...this.#listeners]) listener(status);
+    for (const listener of this.#listeners) listener(status);
   }
 
   #observe(status: CoreStatus): void {
