@@ -4,6 +4,7 @@ import { equalBytes, hex, StrongroomError, unreachable, utf8Bytes } from '../../
 import type { KekInfo, WrapMechanism } from '../token.ts';
 import type { Attribute, Cryptoki, Handle, Mechanism } from './cryptoki.ts';
 import { CryptokiError } from './cryptoki.ts';
+import { CKR } from './return-values.ts';
 import { wrapWithPublicKey } from './wrap-public.ts';
 
 const AES_KEY_BYTES = 32;
@@ -23,8 +24,15 @@ const ulong = (value: number): Buffer => {
   return out;
 };
 
+/**
+ * Attributes of later versions of PKCS#11 that some modules do not know: `COPYABLE` (2.40) and
+ * `ALLOWED_MECHANISMS` (2.20). From the most to the least that is asked for.
+ */
+const PINNINGS = ['mechanism-and-copying', 'mechanism', 'none'] as const;
+type Pinning = (typeof PINNINGS)[number];
+
 /** Every attribute is spelled out: modules' defaults permit everything. */
-function keyTemplate(label: string, mechanism: number, pinned: boolean): Attribute[] {
+function keyTemplate(label: string, mechanism: number, pinning: Pinning): Attribute[] {
   const template: Attribute[] = [
     { type: pkcs11.CKA_TOKEN, value: true },
     { type: pkcs11.CKA_PRIVATE, value: true },
@@ -38,20 +46,29 @@ function keyTemplate(label: string, mechanism: number, pinned: boolean): Attribu
     { type: pkcs11.CKA_DERIVE, value: false },
     { type: pkcs11.CKA_LABEL, value: label },
   ];
-  if (pinned) {
-    template.push({ type: pkcs11.CKA_COPYABLE, value: false });
+  if (pinning !== 'none') {
     template.push({ type: pkcs11.CKA_ALLOWED_MECHANISMS, value: ulong(mechanism) });
+  }
+  if (pinning === 'mechanism-and-copying') {
+    template.push({ type: pkcs11.CKA_COPYABLE, value: false });
   }
   return template;
 }
 
-/** Some modules know no CKA_ALLOWED_MECHANISMS; the conformance probe then says what it found. */
-function pinnedOrPlain(generate: (pinned: boolean) => void): void {
-  try {
-    generate(true);
-  } catch (error) {
-    if (!(error instanceof CryptokiError) || error.code !== CKR_ATTRIBUTE_TYPE_INVALID) throw error;
-    generate(false);
+/**
+ * openCryptoki calls an attribute that it does not know an invalid type, NSS says general error.
+ * Whatever is left out then, the conformance probe tells what the key allows.
+ */
+function withMostPinning(generate: (pinning: Pinning) => void): void {
+  for (const pinning of PINNINGS) {
+    try {
+      return generate(pinning);
+    } catch (error) {
+      const unknownAttribute =
+        error instanceof CryptokiError &&
+        (error.code === CKR_ATTRIBUTE_TYPE_INVALID || error.code === CKR.GENERAL_ERROR);
+      if (!unknownAttribute || pinning === 'none') throw error;
+    }
   }
 }
 
@@ -61,15 +78,15 @@ export function generateKey(
   label: string,
   mechanism: WrapMechanism,
 ): void {
-  pinnedOrPlain((pinned) => {
-    if (mechanism === 'aes-gcm') generateAes(cryptoki, session, label, pinned);
-    else generateRsa(cryptoki, session, label, pinned);
+  withMostPinning((pinning) => {
+    if (mechanism === 'aes-gcm') generateAes(cryptoki, session, label, pinning);
+    else generateRsa(cryptoki, session, label, pinning);
   });
 }
 
-function generateAes(cryptoki: Cryptoki, session: Handle, label: string, pinned: boolean): void {
+function generateAes(cryptoki: Cryptoki, session: Handle, label: string, pinning: Pinning): void {
   const template = [
-    ...keyTemplate(label, pkcs11.CKM_AES_GCM, pinned),
+    ...keyTemplate(label, pkcs11.CKM_AES_GCM, pinning),
     { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_SECRET_KEY },
     { type: pkcs11.CKA_KEY_TYPE, value: pkcs11.CKK_AES },
     { type: pkcs11.CKA_VALUE_LEN, value: AES_KEY_BYTES },
@@ -82,7 +99,7 @@ function generateAes(cryptoki: Cryptoki, session: Handle, label: string, pinned:
   );
 }
 
-function generateRsa(cryptoki: Cryptoki, session: Handle, label: string, pinned: boolean): void {
+function generateRsa(cryptoki: Cryptoki, session: Handle, label: string, pinning: Pinning): void {
   const publicTemplate: Attribute[] = [
     { type: pkcs11.CKA_TOKEN, value: true },
     { type: pkcs11.CKA_PRIVATE, value: false },
@@ -94,7 +111,7 @@ function generateRsa(cryptoki: Cryptoki, session: Handle, label: string, pinned:
     { type: pkcs11.CKA_PUBLIC_EXPONENT, value: Buffer.from([1, 0, 1]) },
     { type: pkcs11.CKA_LABEL, value: label },
   ];
-  const privateTemplate = keyTemplate(label, pkcs11.CKM_RSA_PKCS_OAEP, pinned);
+  const privateTemplate = keyTemplate(label, pkcs11.CKM_RSA_PKCS_OAEP, pinning);
   cryptoki.call('C_GenerateKeyPair', (m) =>
     m.C_GenerateKeyPair(
       session,
