@@ -1,0 +1,134 @@
+import { StrongroomError } from '../lib/index.ts';
+import type { AuditRecord, AuditSink } from './audit.ts';
+import type { Operation } from './define-operation.ts';
+import type { NamespaceRef } from './namespaces/namespace-record.ts';
+import type { FieldSpec, MessageSpec } from './operation.ts';
+import type { Caller } from './tokens/caller.ts';
+
+type Plain = Readonly<Record<string, unknown>>;
+/** The keyed hash that stands for a sensitive value. */
+export type AuditHasher = (value: string | Uint8Array) => string;
+
+/** What is told of a request, in both of its records. */
+export interface AuditedRequest {
+  readonly operation: Operation;
+  readonly namespace: NamespaceRef;
+  readonly path: string;
+  readonly caller: Caller | undefined;
+  readonly payload: Plain;
+  readonly correlationId: string;
+  readonly remoteAddress: string;
+  readonly nowMs: number;
+}
+
+/** Writes the audit records of requests. */
+export class Auditor {
+  readonly #sinks: readonly AuditSink[];
+  readonly #hash: AuditHasher;
+
+  constructor(sinks: readonly AuditSink[], hash: AuditHasher) {
+    this.#sinks = sinks;
+    this.#hash = hash;
+  }
+
+  /**
+   * The record of a request that is about to run, or was refused.
+   * @throws StrongroomError `audit.sink-failed` when no sink took it: the request is refused.
+   */
+  async request(about: AuditedRequest, error?: unknown): Promise<void> {
+    if (this.#sinks.length === 0) return;
+    await this.#append({ type: 'request', fields: this.#fields(about, error) });
+  }
+
+  /** The record of an answer that is about to go out. */
+  async response(
+    about: AuditedRequest,
+    answer: Plain | undefined,
+    error?: unknown,
+  ): Promise<void> {
+    if (this.#sinks.length === 0) return;
+    const response =
+      answer === undefined ? {} : { response: this.#message(about.operation.response, answer) };
+    await this.#append({
+      type: 'response',
+      fields: { ...this.#fields(about, error), ...response },
+    });
+  }
+
+  /** One sink that took it is enough. */
+  async #append(record: AuditRecord): Promise<void> {
+    const [only] = this.#sinks;
+    if (only !== undefined && this.#sinks.length === 1) return only.append(record);
+    const outcomes = await Promise.allSettled(this.#sinks.map((sink) => sink.append(record)));
+    const failed = outcomes.filter((one) => one.status === 'rejected');
+    if (failed.length === outcomes.length) throw failed[0]?.reason;
+  }
+
+  #fields(about: AuditedRequest, error: unknown): Plain {
+    const { caller } = about;
+    return {
+      time: new Date(about.nowMs).toISOString(),
+      correlationId: about.correlationId,
+      operation: about.operation.name,
+      namespace: about.namespace.path,
+      path: about.path,
+      remoteAddress: about.remoteAddress,
+      ...(caller === undefined
+        ? {}
+        : {
+            auth: {
+              accessor: this.#hash(caller.record.accessor),
+              displayName: caller.record.displayName,
+              policies: caller.record.policies,
+              namespace: caller.namespace.path,
+            },
+          }),
+      request: this.#message(about.operation.request, about.payload),
+      ...(error === undefined ? {} : { error: codeOf(error) }),
+    };
+  }
+
+  #message(spec: MessageSpec, message: Plain): Plain {
+    const told: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(message)) {
+      const field = spec[name];
+      if (field === undefined || value === undefined || isEmpty(value)) continue;
+      told[name] = this.#value(field, value);
+    }
+    return told;
+  }
+
+  #value(field: FieldSpec, value: unknown): unknown {
+    if (field.sensitive === true) return this.#hashed(value);
+    if (value instanceof Uint8Array) return this.#hash(value);
+    if (typeof field.type === 'object' && typeof value === 'object' && value !== null) {
+      if ('message' in field.type) return this.#message(field.type.message, value as Plain);
+      if (Array.isArray(value)) {
+        const item = { type: field.type.list, about: field.about };
+        return value.map((one: unknown) => this.#value(item, one));
+      }
+    }
+    return value;
+  }
+
+  #hashed(value: unknown): unknown {
+    if (typeof value === 'string' || value instanceof Uint8Array) return this.#hash(value);
+    if (Array.isArray(value)) return value.map((one: unknown) => this.#hashed(one));
+    if (typeof value === 'object' && value !== null) {
+      return Object.fromEntries(
+        Object.entries(value).map(([name, one]) => [name, this.#hashed(one)]),
+      );
+    }
+    return this.#hash(String(value));
+  }
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === '' || value === 0 || value === false) return true;
+  if (value instanceof Uint8Array || Array.isArray(value)) return value.length === 0;
+  return false;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof StrongroomError ? error.code : 'node.internal';
+}

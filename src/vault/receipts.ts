@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import type { Barrier, Place } from '../barrier/index.ts';
+import { hex, lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
+import type { NamespaceRef } from './namespaces/namespace-record.ts';
+import { decodeRecord, encodeRecord, SYSTEM_MOUNT, systemKind } from './places.ts';
+
+export const REQUEST_ID_BYTES_MIN = 16;
+export const REQUEST_ID_BYTES_MAX = 64;
+/** Below what the store takes, sealing included. */
+const RECEIPT_BYTES_MAX = 12 * 1024;
+
+type Plain = Readonly<Record<string, unknown>>;
+
+/**
+ * What a client's request id is known by inside: bound to who asked for what, so that neither
+ * another's id nor one used twice by mistake gives an answer that was meant for something else.
+ *
+ * @throws StrongroomError `request.invalid` for an id of the wrong length.
+ */
+export function scopedRequestId(options: {
+  readonly requestId: Uint8Array;
+  readonly tokenHash: string;
+  readonly namespace: NamespaceRef;
+  readonly operation: string;
+  readonly payload: Plain;
+}): Uint8Array {
+  const { requestId } = options;
+  if (requestId.length < REQUEST_ID_BYTES_MIN || requestId.length > REQUEST_ID_BYTES_MAX) {
+    throw new StrongroomError(
+      'request.invalid',
+      `Cannot take the request: its id must have ${REQUEST_ID_BYTES_MIN} to ${REQUEST_ID_BYTES_MAX} bytes`,
+    );
+  }
+  const scope = lengthPrefixed(
+    requestId,
+    utf8Bytes(options.tokenHash),
+    options.namespace.uuid,
+    utf8Bytes(options.operation),
+    utf8Bytes(canonical(options.payload)),
+  );
+  return new Uint8Array(createHash('sha256').update(scope).digest());
+}
+
+/** Checked payloads have their fields in the order of their declaration. */
+function canonical(payload: Plain): string {
+  return JSON.stringify(payload, (_key, value: unknown) =>
+    value instanceof Uint8Array ? hex(value) : value,
+  );
+}
+
+/** Seals an answer for a retry to get: it may hold a new token, and lies in the log. */
+export function sealReceipt(
+  barrier: Barrier,
+  namespace: NamespaceRef,
+  requestId: Uint8Array,
+  answer: Plain,
+): Uint8Array {
+  let plain = encodeRecord(answer);
+  // Long maps are what makes an answer long; a retry can read them again.
+  if (plain.length > RECEIPT_BYTES_MAX) plain = encodeRecord(withoutMaps(answer));
+  return barrier.sealValue(receiptPlace(namespace, requestId), plain);
+}
+
+export function openReceipt(
+  barrier: Barrier,
+  namespace: NamespaceRef,
+  requestId: Uint8Array,
+  receipt: Uint8Array | undefined,
+): Plain {
+  if (receipt === undefined) return {};
+  return decodeRecord<Plain>(barrier.openValue(receiptPlace(namespace, requestId), receipt));
+}
+
+function withoutMaps(answer: Plain): Plain {
+  return Object.fromEntries(
+    Object.entries(answer).filter(([name]) => name !== 'customMetadata' && name !== 'meta'),
+  );
+}
+
+function receiptPlace(namespace: NamespaceRef, requestId: Uint8Array): Place {
+  return {
+    namespace: namespace.uuid,
+    mount: SYSTEM_MOUNT,
+    kind: systemKind.receipt,
+    path: [hex(requestId)],
+  };
+}
