@@ -41,11 +41,7 @@ export class Auditor {
   }
 
   /** The record of an answer that is about to go out. */
-  async response(
-    about: AuditedRequest,
-    answer: Plain | undefined,
-    error?: unknown,
-  ): Promise<void> {
+  async response(about: AuditedRequest, answer: Plain | undefined, error?: unknown): Promise<void> {
     if (this.#sinks.length === 0) return;
     const response =
       answer === undefined ? {} : { response: this.#message(about.operation.response, answer) };

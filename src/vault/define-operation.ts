@@ -68,6 +68,22 @@ export type OperationRun<Request extends MessageSpec, Response extends MessageSp
       ): Answer<Response> | Promise<AnswerOf<Response> & { readonly revision?: number }>;
     };
 
+type Plain = Readonly<Record<string, unknown>>;
+
+/** `OperationRun` without the types of its messages: what the pipeline calls. */
+export type BoundRun =
+  | { readonly kind: 'read'; handle(c: ReadContext, request: Plain): Plain | Promise<Plain> }
+  | { readonly kind: 'write'; handle(c: WriteContext, request: Plain): Plain | Promise<Plain> }
+  | {
+      readonly kind: 'procedure';
+      handle(c: ProcedureContext, request: Plain): Plain | Promise<Plain>;
+    }
+  | {
+      readonly kind: 'port';
+      readonly at: 'here' | 'leader';
+      handle(c: CallContext, request: Plain): Plain | Promise<Plain>;
+    };
+
 export interface OperationOptions<Request extends MessageSpec, Response extends MessageSpec> {
   readonly name: string;
   readonly summary: string;
@@ -103,7 +119,7 @@ export interface Operation extends OperationFace {
   ): boolean;
   readonly rootNamespaceOnly: boolean;
   readonly engine: string | undefined;
-  readonly run: OperationRun<MessageSpec, MessageSpec>;
+  readonly run: BoundRun;
 }
 
 /** Declares one operation, once. The types of its handler follow from its messages. */
@@ -111,7 +127,6 @@ export function defineOperation<
   const Request extends MessageSpec,
   const Response extends MessageSpec,
 >(options: OperationOptions<Request, Response>): Operation {
-  type Plain = Readonly<Record<string, unknown>>;
   const typed = (request: Plain) => request as MessageOf<Request>;
   const fromTemplate = compileTemplate(options.pathTemplate);
   return {
@@ -131,7 +146,7 @@ export function defineOperation<
     engine: options.engine,
     // The cast forgets the messages' types: the pipeline checks each request against the very spec
     // that they were made from.
-    run: options.run as unknown as OperationRun<MessageSpec, MessageSpec>,
+    run: options.run as unknown as BoundRun,
   };
 }
 
@@ -174,9 +189,7 @@ function isDefault(value: unknown): boolean {
 }
 
 /** The table of operations. @throws InvariantError for two of one name: a bug. */
-export function operationTable(
-  operations: readonly Operation[],
-): ReadonlyMap<string, Operation> {
+export function operationTable(operations: readonly Operation[]): ReadonlyMap<string, Operation> {
   const table = new Map<string, Operation>();
   for (const operation of operations) {
     invariant(!table.has(operation.name), 'Two operations share a name', { name: operation.name });

@@ -152,7 +152,7 @@ function checkString(value: unknown, max: number, name: string): string {
     throw tooLarge(name, max, 'bytes');
   }
   if (value.includes('\0')) throw invalid(name, 'holds a NUL character');
-  if (!value.isWellFormed()) throw invalid(name, 'is not well-formed Unicode');
+  if (/\p{Surrogate}/u.test(value)) throw invalid(name, 'is not well-formed Unicode');
   return value;
 }
 

@@ -268,10 +268,7 @@ export class Pipeline {
       const pending = run.handle(this.#context(journey, storage), journey.payload);
       answer = withRevision(pending instanceof Promise ? await pending : pending, storage.revision);
     } catch (error) {
-      await Promise.all([
-        auditor.request(audited),
-        auditor.response(audited, undefined, error),
-      ]);
+      await Promise.all([auditor.request(audited), auditor.response(audited, undefined, error)]);
       throw error;
     }
     await Promise.all([auditor.request(audited), auditor.response(audited, answer)]);
@@ -312,7 +309,11 @@ export class Pipeline {
                 payload,
               );
             },
-            { signal: request.signal, requestId, receipt: this.#receiptMaker(namespace, requestId) },
+            {
+              signal: request.signal,
+              requestId,
+              receipt: this.#receiptMaker(namespace, requestId),
+            },
           );
           for (const task of followUps) task();
           return this.#answerOf(outcome, namespace, requestId);
@@ -431,7 +432,9 @@ export class Pipeline {
 
 function runsOnLeader(operation: Operation): boolean {
   const { run } = operation;
-  return run.kind === 'write' || run.kind === 'procedure' || (run.kind === 'port' && run.at === 'leader');
+  return (
+    run.kind === 'write' || run.kind === 'procedure' || (run.kind === 'port' && run.at === 'leader')
+  );
 }
 
 /** Writes of one record wait for each other here, instead of meeting as conflicts in the store. */

@@ -28,6 +28,8 @@ export const systemKind = {
   deletion: 9,
   /** Hex uuid of a namespace to its path, in the root namespace only. */
   namespaceId: 10,
+  /** The cluster's certificate authority: a place to seal at, never stored under. */
+  clusterAuthority: 11,
 } as const;
 
 /** An area of the vault's own records. */

@@ -36,9 +36,7 @@ export interface VaultBackend {
   };
 }
 
-type Reply<Spec extends MessageSpec> = Promise<
-  AnswerOf<Spec> & { readonly revision?: number }
->;
+type Reply<Spec extends MessageSpec> = Promise<AnswerOf<Spec> & { readonly revision?: number }>;
 
 /** What the operations `seal.*` call. */
 export interface SealPort {
@@ -110,4 +108,3 @@ export interface AuditPort {
   /** The keyed hash that stands for a sensitive value in an audit record. Synchronous. */
   hashOf(value: string): string;
 }
-

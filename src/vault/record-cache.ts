@@ -44,7 +44,11 @@ export class RecordCache implements Disposable {
   constructor(store: Store, currentBarrier: () => Barrier | undefined) {
     this.#store = store;
     this.#currentBarrier = currentBarrier;
-    this.#unsubscribe = store.onApplied((keys) => this.#onApplied(keys));
+    this.#unsubscribe = store.onApplied((keys, _revision, ranges) => {
+      // What was deleted as a range is not named key by key.
+      if (ranges.length > 0) this.clear();
+      else this.#onApplied(keys);
+    });
   }
 
   /** Grows when a record was dropped that others are made from: those are then stale. */
@@ -86,7 +90,10 @@ export class RecordCache implements Disposable {
       this.#barrier = barrier;
     }
     if (barrier === undefined) {
-      throw new StrongroomError('seal.sealed', 'Cannot serve: this node is sealed, unseal it first');
+      throw new StrongroomError(
+        'seal.sealed',
+        'Cannot serve: this node is sealed, unseal it first',
+      );
     }
     return barrier;
   }

@@ -1,5 +1,5 @@
-import type { Metrics } from '../telemetry/index.ts';
 import { StrongroomError } from '../lib/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 

@@ -18,7 +18,6 @@ export function pageOf(request: { readonly after: string; readonly limit: number
   readonly after?: string;
   readonly limit: number;
 } {
-  const limit =
-    request.limit === 0 ? PAGE_LIMIT_MAX : Math.min(request.limit, PAGE_LIMIT_MAX);
+  const limit = request.limit === 0 ? PAGE_LIMIT_MAX : Math.min(request.limit, PAGE_LIMIT_MAX);
   return request.after === '' ? { limit } : { after: request.after, limit };
 }

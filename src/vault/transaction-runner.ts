@@ -79,11 +79,7 @@ export class TransactionRunner {
     return {
       result,
       readAt: storage.revision,
-      transaction: {
-        ...storage.finish(),
-        ...(options.requestId === undefined ? {} : { requestId: options.requestId }),
-        ...(receipt === undefined ? {} : { receipt }),
-      },
+      transaction: storage.toTransaction(options.requestId, receipt),
     };
   }
 }

@@ -4,6 +4,7 @@ import type { ErrorTraits } from './traits.ts';
 export const namespaceErrors = {
   'namespace.not-found': { grpc: 'NOT_FOUND', http: 404, retry: 'never' },
   'namespace.exists': { grpc: 'ALREADY_EXISTS', http: 400, retry: 'never' },
+  'namespace.not-empty': { grpc: 'FAILED_PRECONDITION', http: 400, retry: 'never' },
   'mount.not-found': { grpc: 'NOT_FOUND', http: 404, retry: 'never' },
   'mount.in-use': { grpc: 'ALREADY_EXISTS', http: 400, retry: 'never' },
   'mount.unknown-type': { grpc: 'INVALID_ARGUMENT', http: 400, retry: 'never' },

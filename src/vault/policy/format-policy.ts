@@ -48,8 +48,13 @@ function joined(tokens: readonly string[]): string {
   let former = '';
   for (const token of tokens) {
     const tight =
-      line === '' || token === ',' || former === '[' || token === ']' || former === '(' ||
-      token === ')' || (former === '{' && token === '}');
+      line === '' ||
+      token === ',' ||
+      former === '[' ||
+      token === ']' ||
+      former === '(' ||
+      token === ')' ||
+      (former === '{' && token === '}');
     line += tight ? token : ` ${token}`;
     former = token;
   }

@@ -137,7 +137,8 @@ function capabilitiesOf(value: unknown, where: string): readonly Capability[] {
 }
 
 function legacyOf(value: unknown, where: string): readonly Capability[] {
-  const found = typeof value === 'string' && Object.hasOwn(LEGACY, value) ? LEGACY[value] : undefined;
+  const found =
+    typeof value === 'string' && Object.hasOwn(LEGACY, value) ? LEGACY[value] : undefined;
   if (found === undefined) throw invalid(`${where}: "policy" must be deny, read, write or sudo`);
   return found;
 }

@@ -35,7 +35,11 @@ export function auditOperations(audit: AuditPort): readonly Operation[] {
       rootNamespaceOnly: true,
       request: messages.auditHeadsRequest,
       response: messages.auditHeadsResponse,
-      run: { kind: 'port', at: 'here', handle: (context, request) => audit.heads(context, request) },
+      run: {
+        kind: 'port',
+        at: 'here',
+        handle: (context, request) => audit.heads(context, request),
+      },
     }),
   ];
 }

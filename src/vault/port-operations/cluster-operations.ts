@@ -48,7 +48,11 @@ function joinOperations(cluster: ClusterPort): readonly Operation[] {
       access: 'anonymous',
       request: messages.joinRequest,
       response: messages.joinResponse,
-      run: { kind: 'port', at: 'leader', handle: (context, request) => cluster.join(context, request) },
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => cluster.join(context, request),
+      },
     }),
     defineOperation({
       name: 'cluster.renewCertificate',

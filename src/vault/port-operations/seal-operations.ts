@@ -30,7 +30,11 @@ function openOperations(seal: SealPort): readonly Operation[] {
       access: 'anonymous',
       request: messages.sealInitRequest,
       response: messages.sealInitResponse,
-      run: { kind: 'port', at: 'leader', handle: (context, request) => seal.init(context, request) },
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => seal.init(context, request),
+      },
     }),
     defineOperation({
       name: 'seal.unseal',
@@ -40,7 +44,11 @@ function openOperations(seal: SealPort): readonly Operation[] {
       access: 'anonymous',
       request: messages.sealUnsealRequest,
       response: messages.sealStatusResponse,
-      run: { kind: 'port', at: 'here', handle: (context, request) => seal.unseal(context, request) },
+      run: {
+        kind: 'port',
+        at: 'here',
+        handle: (context, request) => seal.unseal(context, request),
+      },
     }),
   ];
 }
@@ -67,7 +75,11 @@ function slotOperations(seal: SealPort): readonly Operation[] {
       rootNamespaceOnly: true,
       request: messages.sealAddSlotRequest,
       response: messages.sealAddSlotResponse,
-      run: { kind: 'port', at: 'leader', handle: (context, request) => seal.addSlot(context, request) },
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => seal.addSlot(context, request),
+      },
     }),
     defineOperation({
       name: 'seal.removeSlot',
@@ -120,7 +132,11 @@ function rotateOperations(seal: SealPort): readonly Operation[] {
       rootNamespaceOnly: true,
       request: messages.sealRotateKekRequest,
       response: messages.sealRotateResponse,
-      run: { kind: 'port', at: 'leader', handle: (context, request) => seal.rotateKek(context, request) },
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => seal.rotateKek(context, request),
+      },
     }),
   ];
 }

@@ -89,9 +89,7 @@ export class Authenticator {
 }
 
 function isUsable(record: TokenRecord, nowMs: number): boolean {
-  return (
-    record.revoked === undefined && (record.expiresAtMs === 0 || record.expiresAtMs > nowMs)
-  );
+  return record.revoked === undefined && (record.expiresAtMs === 0 || record.expiresAtMs > nowMs);
 }
 
 function tokenKind(namespace: NamespaceRef): RecordKind<TokenRecord> {

@@ -1,5 +1,5 @@
-import type { Acl } from '../policy/acl.ts';
 import type { NamespaceRef } from '../namespaces/namespace-record.ts';
+import type { Acl } from '../policy/acl.ts';
 import type { TokenRecord } from './token-record.ts';
 
 /** Who asks: a token that was found alive, and what its policies say. */

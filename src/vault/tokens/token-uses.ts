@@ -30,7 +30,8 @@ export function putToken(
   record: TokenRecord,
 ): void {
   // What is spent or revoked is due at once.
-  const dueAtMs = record.revoked !== undefined || record.usesLeft === SPENT ? 1 : record.expiresAtMs;
+  const dueAtMs =
+    record.revoked !== undefined || record.usesLeft === SPENT ? 1 : record.expiresAtMs;
   storage.put(
     systemArea(namespace, systemKind.token),
     [hash],
