@@ -52,7 +52,11 @@ export class Authenticator {
     const uuid = namespaceOfToken(token);
     const namespace = uuid === undefined ? undefined : this.#namespaces.byUuid(uuid);
     if (namespace === undefined) return undefined;
-    const hash = this.hash(token);
+    return this.findByHash(this.hash(token), namespace, nowMs);
+  }
+
+  /** The live token of this keyed hash. */
+  findByHash(hash: string, namespace: NamespaceRef, nowMs: number): Caller | undefined {
     const record = this.#records.read(tokenKind(namespace), hash);
     if (record === undefined || !this.#isAlive(record, nowMs)) return undefined;
     return { record, hash, namespace, acl: this.#acls.aclOf(namespace, record.policies) };
