@@ -1,13 +1,12 @@
 import { StrongroomError } from '../lib/index.ts';
 import type { AuditRecord, AuditSink } from './audit.ts';
+import { type AuditHasher, hashSensitive } from './audit-hash.ts';
 import type { Operation } from './define-operation.ts';
 import type { NamespaceRef } from './namespaces/namespace-record.ts';
-import type { FieldSpec, MessageSpec } from './operation.ts';
+import type { MessageSpec } from './operation.ts';
 import type { Caller } from './tokens/caller.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
-/** The keyed hash that stands for a sensitive value. */
-export type AuditHasher = (value: string | Uint8Array) => string;
 
 /** What is told of a request, in both of its records. */
 export interface AuditedRequest {
@@ -84,45 +83,19 @@ export class Auditor {
     };
   }
 
+  /** Fields at their default say nothing, and every line is written for every request. */
   #message(spec: MessageSpec, message: Plain): Plain {
-    const told: Record<string, unknown> = {};
+    const given: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(message)) {
-      const field = spec[name];
-      if (field === undefined || value === undefined || isEmpty(value)) continue;
-      told[name] = this.#value(field, value);
+      if (value !== undefined && !isEmpty(value)) given[name] = value;
     }
-    return told;
-  }
-
-  #value(field: FieldSpec, value: unknown): unknown {
-    if (field.sensitive === true) return this.#hashed(value);
-    if (value instanceof Uint8Array) return this.#hash(value);
-    if (typeof field.type === 'object' && typeof value === 'object' && value !== null) {
-      if ('message' in field.type) return this.#message(field.type.message, value as Plain);
-      if (Array.isArray(value)) {
-        const item = { type: field.type.list, about: field.about };
-        return value.map((one: unknown) => this.#value(item, one));
-      }
-    }
-    return value;
-  }
-
-  #hashed(value: unknown): unknown {
-    if (typeof value === 'string' || value instanceof Uint8Array) return this.#hash(value);
-    if (Array.isArray(value)) return value.map((one: unknown) => this.#hashed(one));
-    if (typeof value === 'object' && value !== null) {
-      return Object.fromEntries(
-        Object.entries(value).map(([name, one]) => [name, this.#hashed(one)]),
-      );
-    }
-    return this.#hash(String(value));
+    return hashSensitive(spec, given, this.#hash);
   }
 }
 
 function isEmpty(value: unknown): boolean {
   if (value === '' || value === 0 || value === false) return true;
-  if (value instanceof Uint8Array || Array.isArray(value)) return value.length === 0;
-  return false;
+  return value instanceof Uint8Array || Array.isArray(value) ? value.length === 0 : false;
 }
 
 function codeOf(error: unknown): string {

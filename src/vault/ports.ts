@@ -106,5 +106,5 @@ export interface AuditPort {
     request: MessageOf<typeof auditSpecs.auditHeadsRequest>,
   ): Reply<typeof auditSpecs.auditHeadsResponse>;
   /** The keyed hash that stands for a sensitive value in an audit record. Synchronous. */
-  hashOf(value: string): string;
+  hashOf(value: string | Uint8Array): string;
 }
