@@ -166,10 +166,15 @@ function compileTemplate(template: string): (request: Readonly<Record<string, un
     let path = '';
     for (let at = 0; at < parts.length; at++) {
       const part = parts[at] ?? '';
-      path += at % 2 === 0 ? part : String(request[part] ?? '');
+      path += at % 2 === 0 ? part : text(request[part]);
     }
     return path;
   };
+}
+
+/** A checked field in a path; only strings and numbers stand in templates. */
+function text(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
 /** The fields that were given, under their protobuf names, as policies write them. */

@@ -440,9 +440,10 @@ function runsOnLeader(operation: Operation): boolean {
 /** Writes of one record wait for each other here, instead of meeting as conflicts in the store. */
 function latchOf(journey: AuthorisedJourney): string {
   const { mount, payload, namespace, policyPath } = journey;
+  const path = payload['path'];
   return mount === undefined
     ? `${namespace.path}:${policyPath}`
-    : `${namespace.path}:${mount.path}:${String(payload['path'] ?? '')}`;
+    : `${namespace.path}:${mount.path}:${typeof path === 'string' ? path : ''}`;
 }
 
 function withRevision(answer: Plain, revision: number | undefined): Plain {

@@ -194,7 +194,5 @@ function printable(text: string): string {
 }
 
 function invalid(why: string, cause?: unknown): StrongroomError {
-  return new StrongroomError('policy.invalid', `Cannot read the policy: ${why}`, {
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new StrongroomError('policy.invalid', `Cannot read the policy: ${why}`, { cause });
 }

@@ -1,0 +1,25 @@
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const DEPTH_MAX = 128;
+
+/** JSON merge patch (RFC 7396): null removes a field, objects merge, all else replaces. */
+export function mergePatch(target: JsonObject, patch: JsonObject, depth = 0): JsonObject {
+  // A map, so that a field called "__proto__" is a field like any other.
+  const merged = new Map<string, unknown>(Object.entries(target));
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(name);
+    else if (isObject(value) && depth < DEPTH_MAX) {
+      const before = merged.get(name);
+      merged.set(name, mergePatch(isObject(before) ? before : {}, value, depth + 1));
+    } else merged.set(name, value);
+  }
+  return fromEntries(merged);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fromEntries(entries: ReadonlyMap<string, unknown>): JsonObject {
+  return Object.fromEntries(entries);
+}

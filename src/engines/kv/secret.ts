@@ -1,0 +1,203 @@
+import { StrongroomError, utf8Bytes } from '../../lib/index.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type MountRef,
+  pathSegments,
+  type StorageTransaction,
+  type StorageView,
+} from '../../vault/index.ts';
+
+/** Kinds of this engine's records. On disk: never renumber. */
+export const kinds = { config: 1, metadata: 2, data: 3 } as const;
+
+export const MAX_VERSIONS_DEFAULT = 10;
+const CUSTOM_ENTRIES_MAX = 64;
+const CUSTOM_KEY_BYTES_MAX = 128;
+const CUSTOM_VALUE_BYTES_MAX = 512;
+
+export interface VersionRecord {
+  readonly createdAtMs: number;
+  /** 0: not deleted. In the future: will be. */
+  readonly deletedAtMs: number;
+  readonly destroyed: boolean;
+}
+
+/** What is kept of a secret beside its data, under its path. */
+export interface SecretRecord {
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly currentVersion: number;
+  /** By number, oldest first. */
+  readonly versions: readonly (VersionRecord & { readonly version: number })[];
+  readonly maxVersions: number;
+  readonly casRequired: boolean;
+  readonly deleteVersionAfterMs: number;
+  readonly customMetadata: Readonly<Record<string, string>>;
+  /** What the last change was, for watchers. */
+  readonly change: 'put' | 'delete' | 'undelete' | 'destroy' | 'metadata';
+  readonly changedVersion: number;
+}
+
+export interface MountConfig {
+  readonly maxVersions: number;
+  readonly casRequired: boolean;
+  readonly deleteVersionAfterMs: number;
+}
+
+export const firstConfig: MountConfig = {
+  maxVersions: 0,
+  casRequired: false,
+  deleteVersionAfterMs: 0,
+};
+
+/** One secret of a mount, read and written through a storage view or transaction. */
+export class Secret<Storage extends StorageView> {
+  readonly #storage: Storage;
+  readonly #mount: MountRef;
+  readonly #segments: readonly string[];
+
+  constructor(storage: Storage, mount: MountRef, path: string) {
+    this.#storage = storage;
+    this.#mount = mount;
+    this.#segments = pathSegments(path, 'path');
+  }
+
+  record(): SecretRecord | undefined {
+    const bytes = this.#storage.get(this.#mount.area(kinds.metadata), this.#segments);
+    return bytes === undefined ? undefined : decodeRecord<SecretRecord>(bytes);
+  }
+
+  /** @throws StrongroomError `kv.not-found` */
+  requireRecord(): SecretRecord {
+    const record = this.record();
+    if (record === undefined) throw secretNotFound();
+    return record;
+  }
+
+  data(version: number): Uint8Array | undefined {
+    return this.#storage.get(this.#mount.area(kinds.data), this.dataPath(version));
+  }
+
+  dataPath(version: number): readonly string[] {
+    return [...this.#segments, `v${version}`];
+  }
+
+  get metadataPath(): readonly string[] {
+    return this.#segments;
+  }
+}
+
+export function readConfig(storage: StorageView, mount: MountRef): MountConfig {
+  const bytes = storage.get(mount.area(kinds.config), ['config']);
+  return bytes === undefined ? firstConfig : decodeRecord<MountConfig>(bytes);
+}
+
+export function writeConfig(
+  storage: StorageTransaction,
+  mount: MountRef,
+  config: MountConfig,
+): void {
+  storage.put(mount.area(kinds.config), ['config'], encodeRecord(config));
+}
+
+export function writeRecord(
+  storage: StorageTransaction,
+  mount: MountRef,
+  secret: Secret<StorageTransaction>,
+  record: SecretRecord,
+): void {
+  storage.put(mount.area(kinds.metadata), secret.metadataPath, encodeRecord(record));
+}
+
+export function newRecord(nowMs: number): SecretRecord {
+  return {
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    currentVersion: 0,
+    versions: [],
+    maxVersions: 0,
+    casRequired: false,
+    deleteVersionAfterMs: 0,
+    customMetadata: {},
+    change: 'metadata',
+    changedVersion: 0,
+  };
+}
+
+/** The version's record; undefined when it never was, or was dropped for newer ones. */
+export function versionOf(record: SecretRecord, version: number) {
+  return record.versions.find((one) => one.version === version);
+}
+
+export function isDeleted(version: VersionRecord, nowMs: number): boolean {
+  return version.destroyed || (version.deletedAtMs !== 0 && version.deletedAtMs <= nowMs);
+}
+
+/** @throws StrongroomError `kv.check-and-set-mismatch`, `kv.check-and-set-required` */
+export function checkAndSet(
+  record: SecretRecord | undefined,
+  config: MountConfig,
+  cas: number | undefined,
+): void {
+  if (cas === undefined) {
+    if (!config.casRequired && record?.casRequired !== true) return;
+    throw new StrongroomError(
+      'kv.check-and-set-required',
+      'Cannot write the secret: a write must name the version that it replaces (cas)',
+    );
+  }
+  const current = record?.currentVersion ?? 0;
+  if (cas === current) return;
+  throw new StrongroomError(
+    'kv.check-and-set-mismatch',
+    `Cannot write the secret: cas says that version ${cas} is current, it is ${current}; read it again`,
+    { details: { current } },
+  );
+}
+
+/** @returns the object. @throws StrongroomError `kv.invalid-data` */
+export function parseData(data: Uint8Array): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+  } catch (error) {
+    // The parser's own message quotes the secret, so it is not passed on.
+    throw invalidData(error instanceof SyntaxError ? 'it is not JSON' : 'it is not UTF-8');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidData('it is not a JSON object');
+  }
+  return value as Record<string, unknown>;
+}
+
+/** @throws StrongroomError `request.invalid` */
+export function checkCustomMetadata(entries: Readonly<Record<string, string>>): void {
+  const all = Object.entries(entries);
+  const refuse = (why: string) =>
+    new StrongroomError('request.invalid', `Cannot write the metadata: ${why}`);
+  if (all.length > CUSTOM_ENTRIES_MAX) throw refuse(`it has over ${CUSTOM_ENTRIES_MAX} entries`);
+  for (const [key, value] of all) {
+    if (key === '' || utf8Bytes(key).length > CUSTOM_KEY_BYTES_MAX) {
+      throw refuse(`a key is empty or over ${CUSTOM_KEY_BYTES_MAX} bytes`);
+    }
+    if (utf8Bytes(value).length > CUSTOM_VALUE_BYTES_MAX) {
+      throw refuse(`a value is over ${CUSTOM_VALUE_BYTES_MAX} bytes`);
+    }
+  }
+}
+
+export function secretNotFound(): StrongroomError {
+  return new StrongroomError('kv.not-found', 'Cannot find the secret: there is none at this path');
+}
+
+export function versionNotFound(): StrongroomError {
+  return new StrongroomError(
+    'kv.version-not-found',
+    'Cannot find the version: it never was, or was dropped for newer ones',
+  );
+}
+
+function invalidData(why: string): StrongroomError {
+  return new StrongroomError('kv.invalid-data', `Cannot write the secret: ${why}`);
+}

@@ -1,0 +1,63 @@
+import type { MountRef, StorageTransaction, WriteContext } from '../../vault/index.ts';
+import {
+  checkAndSet,
+  kinds,
+  MAX_VERSIONS_DEFAULT,
+  newRecord,
+  readConfig,
+  Secret,
+  type SecretRecord,
+  writeRecord,
+} from './secret.ts';
+
+/**
+ * Adds a version: two records, the data and what is kept beside it. Versions over the bound go, the
+ * oldest first.
+ *
+ * @returns what the caller is told.
+ */
+export function writeVersion(
+  context: Pick<WriteContext, 'storage' | 'nowMs' | 'mount'>,
+  path: string,
+  data: Uint8Array,
+  cas: number | undefined,
+) {
+  const { storage, nowMs, mount } = context;
+  const secret = new Secret(storage, mount, path);
+  const config = readConfig(storage, mount);
+  const before = secret.record();
+  checkAndSet(before, config, cas);
+  const base = before ?? newRecord(nowMs);
+  const version = base.currentVersion + 1;
+  const endsAfterMs = base.deleteVersionAfterMs || config.deleteVersionAfterMs;
+  const made = {
+    version,
+    createdAtMs: nowMs,
+    deletedAtMs: endsAfterMs === 0 ? 0 : nowMs + endsAfterMs,
+    destroyed: false,
+  };
+  const keptMax = base.maxVersions || config.maxVersions || MAX_VERSIONS_DEFAULT;
+  const versions = [...base.versions, made];
+  const dropped = versions.splice(0, Math.max(0, versions.length - keptMax));
+  for (const one of dropped) dropData(storage, mount, secret, one.version);
+  storage.put(mount.area(kinds.data), secret.dataPath(version), data);
+  const record: SecretRecord = {
+    ...base,
+    updatedAtMs: nowMs,
+    currentVersion: version,
+    versions,
+    change: 'put',
+    changedVersion: version,
+  };
+  writeRecord(storage, mount, secret, record);
+  return { version: made, customMetadata: record.customMetadata };
+}
+
+export function dropData(
+  storage: StorageTransaction,
+  mount: MountRef,
+  secret: Secret<StorageTransaction>,
+  version: number,
+): void {
+  storage.delete(mount.area(kinds.data), secret.dataPath(version));
+}
