@@ -137,6 +137,11 @@ export class SupervisedToken implements Token {
     return this.#call('randomBytes', [count]);
   }
 
+  rest(): void {
+    this.#agent?.kill();
+    this.#agent = undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#agent?.kill();

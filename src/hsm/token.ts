@@ -73,4 +73,6 @@ export interface Token extends AsyncDisposable {
   /** Tries on the KEK what a sound token refuses: reading it, making it extractable, other uses. */
   probeKek(kek: KekInfo): Promise<readonly ProbeFinding[]>;
   randomBytes(count: number): Promise<Uint8Array>;
+  /** Ends the agent and with it the login; the next call starts and logs in another one. */
+  rest(): void;
 }

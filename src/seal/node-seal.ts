@@ -1,5 +1,5 @@
 import { hasCode, KeyedMutex, SecretBytes, StrongroomError, utf8Bytes } from '../lib/index.ts';
-import type { Gauge } from '../telemetry/index.ts';
+import type { Counter, Gauge } from '../telemetry/index.ts';
 import { Caretaker } from './caretaker.ts';
 import {
   addSlot,
@@ -56,6 +56,7 @@ class NodeSeal implements Seal {
   readonly #closed = new Set<Closed>();
   readonly #unsealedGauge: Gauge;
   readonly #readyGauge: Gauge;
+  readonly #outcomes: Counter;
   readonly #stopWatching: () => void;
   /** The only place where the root lives; state changes go through `#adopt` and `#close`. */
   #root: Root | undefined;
@@ -77,12 +78,18 @@ class NodeSeal implements Seal {
       name: 'strongroom_seal_restart_ready_ratio',
       help: '1 when this node proved lately that it could unseal after a restart, else 0.',
     });
+    this.#outcomes = metrics.counter({
+      name: 'strongroom_seal_unseal_tries_total',
+      help: 'Tries to unseal, by how they ended.',
+      labels: ['outcome'],
+    });
     this.#seen = records.read(LAYOUT_RECORD);
     this.#stopWatching = records.onChange(() => this.#recordsChanged());
   }
 
   state(): SealState {
-    return this.status().state;
+    // Asked for every request, so the common answer costs nothing.
+    return this.#root === undefined ? this.status().state : 'unsealed';
   }
 
   status(): SealStatus {
@@ -119,7 +126,12 @@ class NodeSeal implements Seal {
   }
 
   async unseal(): Promise<UnsealOutcome> {
-    return this.#alone(() => this.#unsealAlone());
+    return this.#alone(async () => {
+      if (this.#root !== undefined) return { kind: 'unsealed', rootId: this.#root.id };
+      const outcome = await this.#unsealAlone();
+      this.#outcomes.add(1, { outcome: outcome.kind });
+      return outcome;
+    });
   }
 
   async giveShare(share: string): Promise<UnsealOutcome> {
@@ -277,7 +289,6 @@ class NodeSeal implements Seal {
 
   async #unsealAlone(): Promise<UnsealOutcome> {
     const { records } = this.#options;
-    if (this.#root !== undefined) return { kind: 'unsealed', rootId: this.#root.id };
     if (records.read(LAYOUT_RECORD) === undefined) return { kind: 'uninitialized' };
     if (records.read(MANUAL_RECORD) !== undefined) return { kind: 'sealed-by-hand' };
     const layout = this.#layout();
@@ -337,6 +348,7 @@ class NodeSeal implements Seal {
     if (this.#root !== undefined && records.read(MANUAL_RECORD) !== undefined) {
       log.warn({}, 'Sealed by hand');
       this.#close('it was sealed by hand');
+      this.#slots.rest();
       return;
     }
     const layout = records.read(LAYOUT_RECORD);

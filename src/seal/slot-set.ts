@@ -89,6 +89,11 @@ export class SlotSet implements AsyncDisposable {
     return Math.max(0, ...[...this.#proofs.values()].map((proof) => proof.wallMs));
   }
 
+  /** Logs out everywhere: a sealed node holds no login. */
+  rest(): void {
+    for (const key of this.#keys.values()) key.rest();
+  }
+
   forget(name: string): void {
     this.#findings.delete(name);
     this.#proofs.delete(name);

@@ -20,6 +20,10 @@ import type { AgentCalls, TokenFacts } from './protocol.ts';
 import { CKR, returnValue } from './return-values.ts';
 import { wrapWithPublicKey } from './wrap-public.ts';
 
+// Not in the binding (PKCS#11 v2.40, `pkcs11t.h`).
+const CKS_RO_USER_FUNCTIONS = 1;
+const CKS_RW_USER_FUNCTIONS = 3;
+
 const SECRET_BYTES_MAX = 64;
 const RANDOM_CHUNK_BYTES = 4096;
 const RANDOM_BYTES_MAX = 65_536;
@@ -65,8 +69,8 @@ export class TokenAgent implements AgentCalls {
 
   generateKek(label: string, mechanism: WrapMechanism): KekInfo {
     return this.#named(`generate key "${label}"`, () => {
-      const { cryptoki, slot } = this.#opened();
-      return cryptoki.withSession(slot, true, (session) => {
+      const { cryptoki } = this.#opened();
+      return this.#session(true, (session) => {
         if (decryptingKeys(cryptoki, session, label, mechanism).length > 0) {
           throw new StrongroomError(
             'hsm.key-exists',
@@ -83,8 +87,8 @@ export class TokenAgent implements AgentCalls {
 
   findKek(label: string, mechanism: WrapMechanism, fingerprint?: Uint8Array): KekInfo | undefined {
     return this.#named(`find key "${label}"`, () => {
-      const { cryptoki, slot } = this.#opened();
-      return cryptoki.withSession(slot, false, (session) => {
+      const { cryptoki } = this.#opened();
+      return this.#session(false, (session) => {
         const found = decryptingKeys(cryptoki, session, label, mechanism).map((key) =>
           describeKey(cryptoki, session, key, label, mechanism),
         );
@@ -98,8 +102,8 @@ export class TokenAgent implements AgentCalls {
 
   destroyKek(label: string): void {
     this.#named(`destroy key "${label}"`, () => {
-      const { cryptoki, slot } = this.#opened();
-      cryptoki.withSession(slot, true, (session) => {
+      const { cryptoki } = this.#opened();
+      this.#session(true, (session) => {
         const objects = cryptoki.find(session, [{ type: pkcs11.CKA_LABEL, value: label }]);
         if (objects.length === 0) throw this.#keyMissing(label);
         for (const object of objects) {
@@ -219,9 +223,8 @@ export class TokenAgent implements AgentCalls {
 
   /** Finds the very key by fingerprint and runs `task` once more on a fresh session if it was stale. */
   #withKey<T>(kek: KekInfo, task: (session: Handle, key: Handle) => T): T {
-    const { cryptoki, slot } = this.#opened();
     const attempt = (): T =>
-      cryptoki.withSession(slot, false, (session) => task(session, this.#key(session, kek)));
+      this.#session(false, (session) => task(session, this.#key(session, kek)));
     try {
       return attempt();
     } catch (error) {
@@ -230,6 +233,25 @@ export class TokenAgent implements AgentCalls {
       }
       return attempt();
     }
+  }
+
+  /**
+   * A session of a process that is still logged in. Without the login private keys merely do not
+   * show, which would look as if somebody had destroyed them.
+   */
+  #session<T>(writable: boolean, task: (session: Handle) => T): T {
+    const { cryptoki, slot } = this.#opened();
+    return cryptoki.withSession(slot, writable, (session) => {
+      const { state } = cryptoki.call('C_GetSessionInfo', (m) => m.C_GetSessionInfo(session));
+      if (state !== CKS_RO_USER_FUNCTIONS && state !== CKS_RW_USER_FUNCTIONS) {
+        throw new StrongroomError(
+          'hsm.unavailable',
+          `The login to token "${this.#label}" was lost: a new agent logs in again`,
+          { details: { token: this.#label } },
+        );
+      }
+      return task(session);
+    });
   }
 
   #key(session: Handle, kek: KekInfo): Handle {

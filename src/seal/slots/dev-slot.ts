@@ -21,13 +21,14 @@ const TAG_BYTES = 16;
 const NO_SAFETY =
   'DEV SEAL: the key lies in a file beside the data. Whoever reads the disk reads every secret. Never use this in production';
 
-/** A key in a file, one line a generation. It protects nothing, and says so at every use. */
+/** A key in a file, one line a generation. It protects nothing, and says so at every start. */
 export class DevSlot implements SlotKey {
   readonly kind = 'dev';
   readonly name: string;
   readonly #path: string;
   readonly #random: Random;
   readonly #log: Logger;
+  #warned = false;
 
   constructor(config: DevSlotConfig, random: Random, log: Logger) {
     this.name = config.name;
@@ -37,7 +38,7 @@ export class DevSlot implements SlotKey {
   }
 
   async createKek(generation: number): Promise<KekFacts> {
-    this.#log.warn({ slot: this.name, path: this.#path }, NO_SAFETY);
+    this.#warn();
     const keys = await this.#keys().catch(() => new Map<number, Uint8Array>());
     let kekGeneration = generation;
     while (keys.has(kekGeneration)) kekGeneration += 1;
@@ -64,7 +65,7 @@ export class DevSlot implements SlotKey {
 
   async unwrap(envelope: Envelope): Promise<SecretBytes> {
     const { context, wrapped } = envelope;
-    this.#log.warn({ slot: this.name, path: this.#path }, NO_SAFETY);
+    this.#warn();
     using key = await this.#key(context);
     const tagAt = wrapped.length - TAG_BYTES;
     if (tagAt < IV_BYTES) throw corrupt(this.name, 'its wrapped secret is too short');
@@ -89,7 +90,16 @@ export class DevSlot implements SlotKey {
     return undefined;
   }
 
+  rest(): void {}
+
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Once a start: every node proves its slots twice a minute. */
+  #warn(): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#log.warn({ slot: this.name, path: this.#path }, NO_SAFETY);
+  }
 
   async #key(context: EnvelopeContext): Promise<SecretBytes> {
     const keys = await this.#keys();

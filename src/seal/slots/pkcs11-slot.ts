@@ -71,6 +71,10 @@ export class Pkcs11Slot implements SlotKey {
     return this.#token.randomBytes(count);
   }
 
+  rest(): void {
+    this.#token.rest();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#token[Symbol.asyncDispose]();
   }

@@ -19,4 +19,6 @@ export interface SlotKey extends AsyncDisposable {
   unwrap(envelope: Envelope): Promise<SecretBytes>;
   /** Chance from the device, to be mixed with the node's own; undefined where there is none. */
   randomBytes(count: number): Promise<Uint8Array | undefined>;
+  /** Logs out; the next use logs in again. */
+  rest(): void;
 }
