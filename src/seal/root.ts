@@ -68,7 +68,7 @@ export function readLayout(records: SealRecords, clusterId: string): SealLayout 
   if (bytes === undefined) {
     throw new StrongroomError(
       'seal.uninitialized',
-      'This cluster has no root key yet: initialize it, once, with `strongroom seal init`',
+      'This cluster has no root key yet: initialize it, once, with `strongroom operator init`',
     );
   }
   const layout = decodeLayout(bytes);
