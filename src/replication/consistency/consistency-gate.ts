@@ -1,0 +1,134 @@
+import { type Clock, hasCode, StrongroomError, unreachable } from '../../lib/index.ts';
+import type { Revision, Store } from '../../store/index.ts';
+import type { Freshness } from './freshness.ts';
+
+/** How fresh a read must be. */
+export type Consistency =
+  | { readonly kind: 'linearizable' }
+  | { readonly kind: 'at-least'; readonly revision: number }
+  | { readonly kind: 'bounded'; readonly stalenessMs: number }
+  | { readonly kind: 'eventual' };
+
+export interface ConsistencyGateOptions {
+  readonly store: Pick<Store, 'revision' | 'whenApplied'>;
+  readonly freshness: Freshness;
+  readonly clock: Clock;
+  /** A replica that cannot prove to be fresher than this serves nothing. */
+  readonly stalenessMaxMs?: number;
+  /** How long a read may wait for its revision. */
+  readonly waitMaxMs?: number;
+  /** Why nothing may be served, such as `store.diverged`. */
+  readonly failure?: () => StrongroomError | undefined;
+}
+
+const WAIT_MAX_MS = 5000;
+
+/** Opens when the local state is fresh enough for a read. */
+export class ConsistencyGate {
+  readonly #options: ConsistencyGateOptions;
+
+  constructor(options: ConsistencyGateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when a view that is opened now satisfies `consistency`.
+   *
+   * @throws StrongroomError `replication.stale`, `replication.behind`, `store.diverged`, and, when
+   *   a read index is needed, `raft.no-leader` or `replication.unreachable`.
+   */
+  async ready(consistency: Consistency, signal: AbortSignal): Promise<void> {
+    const failure = this.#options.failure?.();
+    if (failure !== undefined) throw failure;
+    signal.throwIfAborted();
+    switch (consistency.kind) {
+      case 'linearizable':
+        await this.#renew(signal);
+        return;
+      case 'at-least':
+        await this.#atLeast(consistency.revision, signal);
+        this.#checkOwnBound();
+        return;
+      case 'bounded':
+        await this.#bounded(consistency.stalenessMs, signal);
+        return;
+      case 'eventual':
+        this.#checkOwnBound();
+        return;
+      default:
+        unreachable(consistency);
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    await this.#within(signal, 'replication.behind', (limited) =>
+      this.#options.freshness.renew(limited),
+    );
+  }
+
+  async #atLeast(revision: number, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    if (store.revision >= revision) return;
+    await this.#within(signal, 'replication.behind', (limited) =>
+      store.whenApplied(revision as Revision, limited),
+    );
+  }
+
+  /** What is proven already is enough; else a read index proves it now. */
+  async #bounded(stalenessMs: number, signal: AbortSignal): Promise<void> {
+    const { freshness, stalenessMaxMs } = this.#options;
+    const boundMs = Math.min(stalenessMs, stalenessMaxMs ?? Number.POSITIVE_INFINITY);
+    if (freshness.stalenessMs() <= boundMs) return;
+    try {
+      await this.#renew(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // It may have become fresh while this waited.
+      if (freshness.stalenessMs() <= boundMs) return;
+      throw this.#stale(boundMs, error);
+    }
+  }
+
+  #checkOwnBound(): void {
+    const { freshness, stalenessMaxMs } = this.#options;
+    if (stalenessMaxMs === undefined || freshness.stalenessMs() <= stalenessMaxMs) return;
+    throw this.#stale(stalenessMaxMs, undefined);
+  }
+
+  async #within(
+    signal: AbortSignal,
+    code: 'replication.behind',
+    wait: (limited: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { clock, store } = this.#options;
+    const waitMaxMs = this.#options.waitMaxMs ?? WAIT_MAX_MS;
+    const limit = new AbortController();
+    const timer = clock.after(waitMaxMs, () =>
+      limit.abort(
+        new StrongroomError(
+          code,
+          `This node has applied revision ${store.revision} and did not reach the one that was asked for within ${waitMaxMs} ms, ask another node`,
+          { details: { revision: store.revision } },
+        ),
+      ),
+    );
+    try {
+      await wait(AbortSignal.any([signal, limit.signal]));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #stale(boundMs: number, cause: unknown): StrongroomError {
+    const age = this.#options.freshness.stalenessMs();
+    const how = Number.isFinite(age) ? `up to ${Math.ceil(age)} ms old` : 'of unknown age';
+    const why = hasCode(cause, 'replication.unreachable', 'raft.no-leader')
+      ? `; ${cause.message}`
+      : '';
+    return new StrongroomError(
+      'replication.stale',
+      `The state of this node is ${how}, at most ${boundMs} ms are allowed${why}. Ask another node`,
+      { cause },
+    );
+  }
+}
