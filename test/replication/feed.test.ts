@@ -1,0 +1,268 @@
+import { setMaxListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
+import { hex, StrongroomError, SystemRandom, systemClock } from '../../src/lib/index.ts';
+import {
+  ConsistencyGate,
+  type EntrySource,
+  FeedServer,
+  RecentEntries,
+  ReplicaFollower,
+  type Source,
+} from '../../src/replication/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import { quietLogger, quietMetrics } from '../../src/telemetry/index.ts';
+import { commandAt, dump, members, open, put, read, tempDirectory } from '../store/harness.ts';
+import { identity, insecure, type Listening, listen, node } from './harness.ts';
+
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+const poll = { timeout: 10_000, interval: 10 };
+
+/** A source of committed entries with a state, as a voter is. */
+interface Leader extends AsyncDisposable {
+  readonly id: number;
+  readonly store: Store;
+  readonly entries: RecentEntries;
+  readonly server: Listening;
+  confirmed: boolean;
+}
+
+async function startLeader(
+  id: number,
+  source?: (log: RecentEntries) => EntrySource,
+): Promise<Leader> {
+  const directory = await tempDirectory();
+  const store = await open(directory.path);
+  const entries = new RecentEntries(0);
+  const leader = { id, store, entries, confirmed: true };
+  const feed = feedOf(id, store, source?.(entries) ?? entries, async () => {
+    if (!leader.confirmed) throw new StrongroomError('raft.no-leader', 'No quorum answers');
+    return store.revision;
+  });
+  const server = await listen([feed]);
+  return Object.assign(leader, {
+    server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  });
+}
+
+function feedOf(
+  id: number,
+  store: Store,
+  source: EntrySource,
+  readIndex: (signal: AbortSignal) => Promise<number>,
+): FeedServer {
+  return new FeedServer({
+    self: identity(id),
+    source,
+    store,
+    readIndex,
+    clock: systemClock,
+    log: quietLogger,
+    metrics: quietMetrics,
+    requirePeerCertificate: false,
+    progressMs: 20,
+  });
+}
+
+function commitTo(leader: Leader, ...writes: Parameters<typeof put>[]): void {
+  const entry = commandAt(leader.store.revision + 1, {
+    writes: writes.map((args) => put(...args)),
+  });
+  leader.store.apply([entry], members);
+  leader.entries.push([entry]);
+}
+
+interface Replica extends AsyncDisposable {
+  readonly store: Store;
+  readonly follower: ReplicaFollower;
+  readonly gate: ConsistencyGate;
+}
+
+async function startReplica(id: number, sources: () => readonly Source[]): Promise<Replica> {
+  const directory = await tempDirectory();
+  const store = await open(directory.path);
+  const follower = new ReplicaFollower({
+    self: identity(id),
+    region: 'eu-west',
+    store,
+    sources,
+    credentials: insecure,
+    clock: systemClock,
+    random: new SystemRandom(),
+    log: quietLogger,
+    metrics: quietMetrics,
+    stalenessMaxMs: 1000,
+    probeIntervalMs: 20,
+    idleMs: 300,
+  });
+  follower.start();
+  const gate = new ConsistencyGate({
+    store,
+    freshness: follower.freshness,
+    clock: systemClock,
+    stalenessMaxMs: 1000,
+    waitMaxMs: 400,
+    failure: () => follower.failure(),
+  });
+  return {
+    store,
+    follower,
+    gate,
+    async [Symbol.asyncDispose]() {
+      await follower[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const sourceAt = (id: number, port: number): Source => ({
+  node: node(id),
+  address: `127.0.0.1:${port}`,
+});
+const digestOf = (store: Store): string => hex(store.digest().digest);
+
+describe('a read replica', () => {
+  it('has every entry exactly once, however often its connection is cut', async () => {
+    await using leader = await startLeader(1);
+    await using proxy = await TcpProxy.listen(leader.server);
+    await using replica = await startReplica(9, () => [sourceAt(1, proxy.port)]);
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 200; i++) commitTo(leader, [`k${i % 40}`, `${round}-${i}`]);
+      await expect.poll(() => replica.store.revision, poll).toBeGreaterThan(round * 200);
+      proxy.set({ kind: 'cut' });
+      commitTo(leader, ['during', `${round}`]);
+      proxy.set({ kind: 'pass' });
+    }
+    await expect.poll(() => replica.store.revision, poll).toBe(leader.store.revision);
+    expect(digestOf(replica.store)).toBe(digestOf(leader.store));
+    expect(await dump(replica.store)).toEqual(await dump(leader.store));
+  }, 30_000);
+
+  it('starts with a snapshot when the entries are gone, and goes on with entries', async () => {
+    await using leader = await startLeader(1);
+    for (let i = 0; i < 300; i++) commitTo(leader, [`k${i}`, 'x'.repeat(3000)]);
+    leader.entries.reset(leader.store.revision);
+    await using replica = await startReplica(9, () => [sourceAt(1, leader.server.port)]);
+    await expect.poll(() => replica.store.revision, poll).toBe(300);
+    commitTo(leader, ['after', '1']);
+    await expect.poll(() => read(replica.store, 'after'), poll).toBe('1');
+    expect(digestOf(replica.store)).toBe(digestOf(leader.store));
+    expect(replica.store.applied().membership).toEqual(members);
+  });
+
+  it('turns to the next source when one is silently cut off', async () => {
+    await using first = await startLeader(1);
+    await using second = await startLeader(2);
+    await using proxy = await TcpProxy.listen(first.server);
+    await using replica = await startReplica(9, () => [
+      sourceAt(1, proxy.port),
+      sourceAt(2, second.server.port),
+    ]);
+    for (const leader of [first, second]) commitTo(leader, ['a', '1']);
+    await expect.poll(() => replica.store.revision, poll).toBe(1);
+    expect(replica.follower.status().source).toBe(1);
+    proxy.set({ kind: 'stall' });
+    for (const leader of [first, second]) commitTo(leader, ['a', '2']);
+    await expect.poll(() => read(replica.store, 'a'), poll).toBe('2');
+    expect(replica.follower.status()).toMatchObject({ state: 'following', source: 2 });
+  }, 15_000);
+
+  it('feeds another replica, which learns through it what is committed', async () => {
+    await using leader = await startLeader(1);
+    await using near = await startReplica(8, () => [sourceAt(1, leader.server.port)]);
+    const relay = feedOf(8, near.store, near.follower.recent, (signal) =>
+      near.follower.readIndex(signal),
+    );
+    await using relayServer = await listen([relay]);
+    await using far = await startReplica(9, () => [sourceAt(8, relayServer.port)]);
+    commitTo(leader, ['a', '1']);
+    await expect.poll(() => read(far.store, 'a'), poll).toBe('1');
+    await expect.poll(() => far.follower.lag().fresh, poll).toBe(true);
+    expect(far.follower.lag().entries).toBe(0);
+    commitTo(leader, ['a', '2']);
+    await far.gate.ready({ kind: 'linearizable' }, never);
+    expect(read(far.store, 'a')).toBe('2');
+  });
+
+  it('whose state differs from its source takes itself out', async () => {
+    await using leader = await startLeader(1);
+    // Hands on other bytes than the leader has applied.
+    const liar = (log: RecentEntries): EntrySource => ({
+      get commitIndex() {
+        return log.commitIndex;
+      },
+      async *committedEntries(from, signal) {
+        for await (const entries of log.committedEntries(from, signal)) {
+          yield entries.map((entry) => commandAt(entry.index, { writes: [put('a', 'wrong')] }));
+        }
+      },
+    });
+    await using second = await startLeader(2, liar);
+    commitTo(leader, ['a', '1']);
+    commitTo(second, ['a', '1']);
+    await using replica = await startReplica(9, () => [sourceAt(2, second.server.port)]);
+    await expect.poll(() => replica.follower.status().state, poll).toBe('failed');
+    await expect(replica.gate.ready({ kind: 'eventual' }, never)).rejects.toMatchObject({
+      code: 'store.diverged',
+    });
+    expect(replica.follower.lag().fresh).toBe(false);
+  });
+});
+
+describe('a read on a replica', () => {
+  it('that must be linearizable sees what was committed before it, and fails when cut off', async () => {
+    await using leader = await startLeader(1);
+    await using proxy = await TcpProxy.listen(leader.server);
+    await using replica = await startReplica(9, () => [sourceAt(1, proxy.port)]);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+    for (let i = 0; i < 50; i++) {
+      commitTo(leader, ['a', `${i}`]);
+      await replica.gate.ready({ kind: 'linearizable' }, never);
+      expect(read(replica.store, 'a')).toBe(`${i}`);
+    }
+    proxy.set({ kind: 'cut' });
+    await expect(replica.gate.ready({ kind: 'linearizable' }, never)).rejects.toBeInstanceOf(
+      StrongroomError,
+    );
+  });
+
+  it('waits for the revision it asks for, but not for ever', async () => {
+    await using leader = await startLeader(1);
+    await using replica = await startReplica(9, () => [sourceAt(1, leader.server.port)]);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+    const ready = replica.gate.ready({ kind: 'at-least', revision: 1 }, never);
+    commitTo(leader, ['a', '1']);
+    await ready;
+    expect(read(replica.store, 'a')).toBe('1');
+    await expect(
+      replica.gate.ready({ kind: 'at-least', revision: 9 }, never),
+    ).rejects.toMatchObject({ code: 'replication.behind' });
+  });
+
+  it('is refused once the leader cannot confirm itself for longer than the bound', async () => {
+    await using leader = await startLeader(1);
+    await using replica = await startReplica(9, () => [sourceAt(1, leader.server.port)]);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+    await replica.gate.ready({ kind: 'bounded', stalenessMs: 500 }, never);
+    // The source still speaks and feeds: only the quorum's confirmation is missing.
+    leader.confirmed = false;
+    commitTo(leader, ['a', '1']);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(false);
+    expect(replica.follower.status().state).toBe('following');
+    for (const kind of [{ kind: 'bounded', stalenessMs: 60_000 }, { kind: 'eventual' }] as const) {
+      await expect(replica.gate.ready(kind, never)).rejects.toMatchObject({
+        code: 'replication.stale',
+      });
+    }
+    leader.confirmed = true;
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+    await replica.gate.ready({ kind: 'eventual' }, never);
+  });
+});
