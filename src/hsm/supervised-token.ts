@@ -272,7 +272,10 @@ export class SupervisedToken implements Token {
     agent.kill();
     if (this.#agent === agent) {
       this.#agent = undefined;
-      this.#breaker.failed(error, hasCode(error, 'hsm.module-crashed'));
+      // A refused PIN, or a guard that cannot ask the cluster, says nothing against the device.
+      if (isDeviceTrouble(error)) {
+        this.#breaker.failed(error, hasCode(error, 'hsm.module-crashed'));
+      }
     }
     const reason = error instanceof StrongroomError ? error.code : 'bug';
     this.#replacements.add(1, { reason });
@@ -315,6 +318,10 @@ function wantsNewAgent(error: unknown): boolean {
     'hsm.module-crashed',
     'hsm.token-missing',
   );
+}
+
+function isDeviceTrouble(error: unknown): boolean {
+  return wantsNewAgent(error) || hasCode(error, 'hsm.module-missing');
 }
 
 function isPinUnset(error: unknown): boolean {

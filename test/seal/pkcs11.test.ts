@@ -232,7 +232,11 @@ describe.skipIf(!softHsmInstalled)('a seal with HSM slots', () => {
     const watch = spied(tokenA, hsmA.directory);
     const before = watch.logins();
     const seal = node([{ ...a(), token: watch.address }]);
-    expect(await seal.unseal()).toMatchObject({ kind: 'waiting' });
+    // However often: the lack of a quorum is not held against the device.
+    for (let tries = 0; tries < 5; tries++) {
+      expect(await seal.unseal()).toMatchObject({ kind: 'waiting' });
+    }
+    expect(seal.status().reason).toContain('no quorum');
     expect(watch.logins()).toBe(before);
     records.writeFailure = undefined;
     expect(await seal.unseal()).toMatchObject({ kind: 'unsealed' });
