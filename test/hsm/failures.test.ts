@@ -140,6 +140,20 @@ describe.skipIf(!softHsmInstalled)('a token that fails', () => {
     await token.proveKek(kek);
   });
 
+  it('with no room left says so for a new key, and goes on unwrapping', async () => {
+    const token = supervised();
+    await token.open();
+    const kek = await token.generateKek('kek', 'aes-gcm');
+    const secret = random.bytes(32);
+    const wrapped = await token.wrap(kek, secret, context);
+    // As on a full disk: no file of the agent may grow any more.
+    execFileSync('prlimit', ['--fsize=0:0', `--pid=${token.agentPid ?? 0}`]);
+    await expect(token.generateKek('another', 'aes-gcm')).rejects.toMatchObject({
+      code: 'hsm.token-read-only',
+    });
+    expect(await token.unwrap(kek, wrapped, context)).toEqual(secret);
+  });
+
   it('is left alone for a while after three failures, and says for how long and why', async () => {
     const token = kept(superviseToken({ ...address, label: 'omega' }, pin, tokenOptions()));
     for (let tries = 0; tries < 3; tries++) {
