@@ -19,6 +19,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #state: LinkState = { kind: 'pass' };
+  /** Sees every chunk that arrives, in either direction: a wire-tap. */
+  onBytes: ((chunk: Uint8Array) => void) | undefined;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -56,7 +58,9 @@ export class TcpProxy implements AsyncDisposable {
       socket.resetAndDestroy();
       return;
     }
-    const pair = new Pair(socket, connect(targetPort, '127.0.0.1'), () => this.#state);
+    const far = connect(targetPort, '127.0.0.1');
+    const pair = new Pair(socket, far, () => this.#state);
+    for (const one of [socket, far]) one.on('data', (chunk) => this.onBytes?.(chunk));
     this.#pairs.add(pair);
     pair.closed.then(
       () => this.#pairs.delete(pair),

@@ -1,0 +1,206 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
+import { connect, type StrongroomClient } from '../../src/client/index.ts';
+import type { NodeConfigInput } from '../../src/server/config/index.ts';
+import { freePorts } from './free-ports.ts';
+import { NodeProcess } from './node-process.ts';
+
+export interface ClusterOptions {
+  readonly voters: number;
+  /** Region of each read replica. */
+  readonly replicas?: readonly string[];
+  /** Put a proxy on every link between two nodes, so that it can be cut. */
+  readonly proxied?: boolean;
+  readonly slots?: NodeConfigInput['seal']['slots'];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly config?: Partial<NodeConfigInput>;
+}
+
+/** A real cluster of processes on loopback, in a folder of its own that goes when it is disposed. */
+export class TestCluster implements AsyncDisposable {
+  readonly folder: string;
+  readonly nodes: NodeProcess[] = [];
+  rootToken = '';
+  readonly #options: ClusterOptions;
+  readonly #links = new Map<string, TcpProxy>();
+  readonly #peerPorts: readonly number[];
+  readonly #clients: StrongroomClient[] = [];
+
+  private constructor(folder: string, options: ClusterOptions, peerPorts: readonly number[]) {
+    this.folder = folder;
+    this.#options = options;
+    this.#peerPorts = peerPorts;
+  }
+
+  static async start(options: ClusterOptions): Promise<TestCluster> {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
+    const count = options.voters + (options.replicas?.length ?? 0);
+    const cluster = new TestCluster(folder, options, await freePorts(count));
+    try {
+      await cluster.#startAll();
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cluster;
+  }
+
+  get caFile(): string {
+    return join(this.nodes[0]?.dataDir ?? '', 'tls', 'ca.crt');
+  }
+
+  get addresses(): readonly string[] {
+    return this.nodes.map((node) => node.ready.apiAddress);
+  }
+
+  /** The node with this id: ids are given in order of joining, from 1. */
+  node(id: number): NodeProcess {
+    const node = this.nodes[id - 1];
+    if (node === undefined) throw new Error(`There is no node ${id}`);
+    return node;
+  }
+
+  /** A client with the root token (or another), closed with the cluster. */
+  async client(
+    options: { readonly token?: string; readonly addresses?: readonly string[] } = {},
+  ): Promise<StrongroomClient> {
+    const client = await connect({
+      addresses: options.addresses ?? this.addresses,
+      ca: await readFile(this.caFile, 'utf8'),
+      token: options.token ?? this.rootToken,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** What one node goes through to reach another. Only of a proxied cluster. */
+  link(from: number, to: number): TcpProxy {
+    const link = this.#links.get(`${from}-${to}`);
+    if (link === undefined) throw new Error(`No proxy from ${from} to ${to}`);
+    return link;
+  }
+
+  /** Cuts everything between `side` and the rest, both ways. */
+  partition(side: readonly number[]): void {
+    for (const [name, link] of this.#links) {
+      const [from = 0, to = 0] = name.split('-').map(Number);
+      if (side.includes(from) !== side.includes(to)) link.set({ kind: 'cut' });
+    }
+  }
+
+  heal(): void {
+    for (const link of this.#links.values()) link.set({ kind: 'pass' });
+  }
+
+  async #startAll(): Promise<void> {
+    const { voters, replicas = [] } = this.#options;
+    await this.#makeLinks(voters + replicas.length);
+    const first = await this.#add(1, 'local', 'voter', undefined);
+    const client = await this.client();
+    const initialised = await client.call('seal.init', {});
+    this.rootToken = String(initialised['rootToken']);
+    const root = await this.client();
+    for (let id = 2; id <= voters + replicas.length; id++) {
+      const region = id <= voters ? 'local' : (replicas[id - voters - 1] ?? 'west');
+      const kind = id <= voters ? 'voter' : 'replica';
+      const answer = await root.call('cluster.createJoinToken', { kind, region, ttlMs: 60_000 });
+      await this.#add(id, region, kind, {
+        token: String(answer['joinToken']),
+        address: first.ready.apiAddress,
+      });
+    }
+    await this.untilVoters(voters);
+  }
+
+  /** Resolves when the leader counts `count` voters and every member is healthy. */
+  async untilVoters(count: number): Promise<void> {
+    const client = await this.client();
+    await eventually(async () => {
+      const status = await client.call('cluster.status', {});
+      const members = status['members'] as { kind: string; role: string; healthy: boolean }[];
+      const voting = members.filter((one) => one.kind === 'voter' && one.role !== 'learner');
+      return voting.length === count && members.every((one) => one.healthy);
+    }, `${count} healthy voters`);
+  }
+
+  async #makeLinks(count: number): Promise<void> {
+    if (this.#options.proxied !== true) return;
+    for (let from = 1; from <= count; from++) {
+      for (let to = 1; to <= count; to++) {
+        if (from === to) continue;
+        const port = this.#peerPorts[to - 1] ?? 0;
+        this.#links.set(`${from}-${to}`, await TcpProxy.listen({ port }));
+      }
+    }
+  }
+
+  async #add(
+    id: number,
+    region: string,
+    kind: 'voter' | 'replica',
+    join: { readonly token: string; readonly address: string } | undefined,
+  ): Promise<NodeProcess> {
+    const name = `n${id}`;
+    const dataDir = `${this.folder}/${name}`;
+    const tokenFile = `${this.folder}/${name}.join-token`;
+    if (join !== undefined) await writeFile(tokenFile, join.token, { mode: 0o600 });
+    const routes: Record<string, string> = {};
+    for (const [link, proxy] of this.#links) {
+      const [from, to = ''] = link.split('-');
+      if (from === String(id)) routes[to] = `127.0.0.1:${proxy.port}`;
+    }
+    const node = await NodeProcess.create(
+      this.folder,
+      {
+        name,
+        region,
+        kind,
+        dataDir,
+        api: { listen: '127.0.0.1:0' },
+        peer: { listen: `127.0.0.1:${this.#peerPorts[id - 1]}`, routes },
+        metrics: { listen: '127.0.0.1:0' },
+        seal: { slots: this.#options.slots ?? [{ name: 'dev', kind: 'dev' }] },
+        audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
+        ...(join === undefined
+          ? { bootstrap: true }
+          : { join: { tokenFile, addresses: [join.address], caFile: this.caFile } }),
+        ...this.#options.config,
+      },
+      this.#options.environment,
+    );
+    this.nodes.push(node);
+    await node.start();
+    return node;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    for (const node of this.nodes) node.signal('SIGCONT');
+    await Promise.all(this.nodes.map((node) => node.stop('SIGKILL')));
+    await Promise.all([...this.#links.values()].map((link) => link[Symbol.asyncDispose]()));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Asks again until `condition` holds. @throws Error naming `what` after `deadlineMs`. */
+export async function eventually(
+  condition: () => Promise<boolean>,
+  what: string,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
+  }
+  throw new Error(`Not within ${deadlineMs} ms: ${what}`, { cause: last });
+}

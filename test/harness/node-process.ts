@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, existsSync, rmSync, watch } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { NodeConfigInput } from '../../src/server/config/index.ts';
+
+const cli = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+const READY_MS = 30_000;
+
+export interface ReadyFile {
+  readonly node: number;
+  readonly clusterId: string;
+  readonly apiAddress: string;
+  readonly peerAddress: string;
+  readonly metricsAddress: string;
+  readonly pid: number;
+}
+
+/** One real node: a process of its own, with its own data directory and log file. */
+export class NodeProcess {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly logFile: string;
+  readonly #configFile: string;
+  readonly #environment: Readonly<Record<string, string>>;
+  #child: ChildProcess | undefined;
+  #ready: ReadyFile | undefined;
+
+  private constructor(
+    name: string,
+    dataDir: string,
+    configFile: string,
+    environment: Readonly<Record<string, string>>,
+  ) {
+    this.name = name;
+    this.dataDir = dataDir;
+    this.logFile = join(dataDir, '..', `${name}.log`);
+    this.#configFile = configFile;
+    this.#environment = environment;
+  }
+
+  static async create(
+    folder: string,
+    config: NodeConfigInput,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<NodeProcess> {
+    await mkdir(folder, { recursive: true });
+    const configFile = join(folder, `${config.name}.yaml`);
+    await writeFile(configFile, stringify(config));
+    return new NodeProcess(config.name, config.dataDir, configFile, environment);
+  }
+
+  get ready(): ReadyFile {
+    if (this.#ready === undefined) throw new Error(`Node ${this.name} was never ready`);
+    return this.#ready;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`Node ${this.name} is not running`);
+    return pid;
+  }
+
+  get running(): boolean {
+    return (
+      this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+    );
+  }
+
+  /** Starts it and waits until it serves (sealed or not). @throws Error with the end of its log. */
+  async start(): Promise<ReadyFile> {
+    await mkdir(this.dataDir, { recursive: true });
+    const readyFile = join(this.dataDir, 'ready.json');
+    rmSync(readyFile, { force: true });
+    const log = createWriteStream(this.logFile, { flags: 'a' });
+    const child = spawn(process.execPath, [cli, 'server', '-c', this.#configFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#environment },
+    });
+    child.stdout.pipe(log);
+    child.stderr.pipe(log);
+    this.#child = child;
+    const stop = new AbortController();
+    try {
+      await Promise.race([
+        fileAppears(this.dataDir, 'ready.json', stop.signal),
+        once(child, 'exit', { signal: stop.signal }).then(() => {
+          throw new Error(`Node ${this.name} ended before it was ready`);
+        }),
+      ]);
+    } catch (error) {
+      const text = await readFile(this.logFile, 'utf8').catch(() => '');
+      throw new Error(`${String(error)}\n${text.slice(-3000)}`, { cause: error });
+    } finally {
+      stop.abort();
+    }
+    this.#ready = JSON.parse(await readFile(readyFile, 'utf8')) as ReadyFile;
+    return this.#ready;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  /** Ends it with `name` and waits until it is gone. @returns its exit code, null after a kill. */
+  async stop(name: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || !this.running) return child?.exitCode ?? null;
+    const exited = once(child, 'exit');
+    child.kill(name);
+    await exited;
+    return child.exitCode;
+  }
+
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8');
+  }
+}
+
+/** Resolves when `name` is in `folder`. */
+async function fileAppears(folder: string, name: string, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const deadline = setTimeout(
+      () => reject(new Error(`${join(folder, name)} did not appear within ${READY_MS} ms`)),
+      READY_MS,
+    );
+    const done = () => {
+      clearTimeout(deadline);
+      watcher.close();
+      resolve();
+    };
+    const watcher = watch(folder, () => {
+      if (existsSync(join(folder, name))) done();
+    });
+    signal.addEventListener('abort', done, { once: true });
+    if (existsSync(join(folder, name))) done();
+  });
+}
