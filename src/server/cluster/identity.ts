@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { hex, StrongroomError } from '../../lib/index.ts';
+import { writeAtomically } from '../certificates/tls-store.ts';
 import { memberSchema } from './member.ts';
 
 const identitySchema = z.strictObject({
@@ -45,28 +46,9 @@ export async function readIdentity(dataDir: string): Promise<Identity | undefine
 
 /** Writes the identity so that a crash leaves either none or all of it. */
 export async function writeIdentity(dataDir: string, identity: Identity): Promise<void> {
-  await writeFileDurably(file(dataDir), `${JSON.stringify(identity, undefined, 2)}\n`);
+  await writeAtomically(file(dataDir), `${JSON.stringify(identity, undefined, 2)}\n`, 0o600);
 }
 
 export function newClusterId(): string {
   return hex(randomBytes(16));
-}
-
-/** A file that is there whole or not at all, over a power cut too. */
-export async function writeFileDurably(path: string, content: string): Promise<void> {
-  const temporary = `${path}.new`;
-  const handle = await open(temporary, 'w', 0o600);
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
