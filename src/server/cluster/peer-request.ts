@@ -46,6 +46,11 @@ const headSchema = z.strictObject({
 /** A node's signed audit chain head, base64 where it is bytes. */
 export type CommittedHead = z.infer<typeof headSchema>;
 
+const sealValues = z.record(
+  z.string().startsWith('seal/').max(200),
+  z.string().max(400_000).nullable(),
+);
+
 /** What one node may ask of another, beside forwarding a client's request. */
 const peerRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('report') }),
@@ -60,7 +65,9 @@ const peerRequestSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('seal-records'),
-    changes: z.record(z.string().max(200), z.string().max(100_000).nullable()),
+    /** Base64; null deletes, or stands for a record that must be absent. */
+    changes: sealValues,
+    expected: sealValues,
   }),
 ]);
 

@@ -33,7 +33,9 @@ export function readNodeConfig(file: string): NodeConfig {
       slots: config.seal.slots.map((slot) =>
         slot.kind === 'pkcs11' && slot.pinFile !== undefined
           ? { ...slot, pinFile: absolute(slot.pinFile) }
-          : slot,
+          : slot.kind === 'dev' && slot.path !== undefined
+            ? { ...slot, path: absolute(slot.path) }
+            : slot,
       ),
     },
     audit: {

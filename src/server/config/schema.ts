@@ -50,7 +50,7 @@ const pkcs11Slot = z
 const slot = z.discriminatedUnion('kind', [
   pkcs11Slot,
   z.strictObject({ name, kind: z.literal('shamir') }),
-  z.strictObject({ name, kind: z.literal('dev') }),
+  z.strictObject({ name, kind: z.literal('dev'), path: path.optional() }),
 ]);
 
 const unique = (items: readonly { readonly name: string }[]) =>

@@ -11,6 +11,7 @@ import {
   type Uuid,
 } from '../../barrier/index.ts';
 import {
+  KeyedMutex,
   lengthPrefixed,
   type Random,
   type SecretBytes,
@@ -42,6 +43,7 @@ export class KeyringKeeper implements Disposable {
   readonly #random: Random;
   readonly #log: Logger;
   readonly #unsubscribe: () => void;
+  readonly #changes = new KeyedMutex();
   readonly #listeners = new Set<(barrier: Barrier | undefined) => void>();
   #root: Root | undefined;
   #barrier: Barrier | undefined;
@@ -93,11 +95,15 @@ export class KeyringKeeper implements Disposable {
     return this.#seal(root, keyring);
   }
 
-  /** The present keyring sealed under another root, for its rotation. */
-  resealed(root: Root): { readonly blob: Uint8Array; readonly expected: Revision } {
-    const { keyring, revision } = this.#read();
-    using opened = keyring;
-    return { blob: this.#seal(root, opened), expected: revision };
+  /** The present keyring sealed under another root, for its rotation. Call it inside `alone`. */
+  resealed(root: Root): Uint8Array {
+    using keyring = this.#read().keyring;
+    return this.#seal(root, keyring);
+  }
+
+  /** Runs `task` while nothing else changes the keyring through this node, which must lead. */
+  alone<T>(task: () => Promise<T>): Promise<T> {
+    return this.#changes.run(KEYRING_RECORD, task);
   }
 
   /** @returns the new epoch. */
@@ -114,7 +120,11 @@ export class KeyringKeeper implements Disposable {
     await this.#change((keyring) => removeNamespaceKey(keyring, namespace));
   }
 
-  async #change(make: (keyring: Keyring) => Keyring): Promise<number> {
+  #change(make: (keyring: Keyring) => Keyring): Promise<number> {
+    return this.alone(() => this.#changeAlone(make));
+  }
+
+  async #changeAlone(make: (keyring: Keyring) => Keyring): Promise<number> {
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
       const root = this.#root;
       if (root === undefined) break;
