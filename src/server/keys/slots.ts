@@ -10,7 +10,11 @@ export function slotConfigOf(slot: SealSlotConfig, config: NodeConfig): SlotConf
     case 'shamir':
       return { kind: 'shamir', name: slot.name };
     case 'dev':
-      return { kind: 'dev', name: slot.name, path: slot.path ?? join(config.dataDir, 'dev-seal.key') };
+      return {
+        kind: 'dev',
+        name: slot.name,
+        path: slot.path ?? join(config.dataDir, 'dev-seal.key'),
+      };
     case 'pkcs11':
       return {
         kind: 'pkcs11',

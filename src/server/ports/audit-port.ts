@@ -20,7 +20,9 @@ export class AuditKey implements Disposable {
   /** Hex, with the kind of key before it: hashes of different keys never look alike. */
   hashOf(value: string | Uint8Array): string {
     const [name, key] =
-      this.#key === undefined ? ['hmac-sealed', this.#passing] : ['hmac-sha256', this.#key.reveal()];
+      this.#key === undefined
+        ? ['hmac-sealed', this.#passing]
+        : ['hmac-sha256', this.#key.reveal()];
     return `${name}:${createHmac('sha256', key).update(value).digest('hex')}`;
   }
 

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AuditHead, type SignedHead, signHead } from '../audit/index.ts';
+import { type Clock, hex, SecretBytes, type Timer } from '../lib/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import type { AuditSink } from '../vault/index.ts';
+import { writeAtomically } from './certificates/tls-store.ts';
+import { type CommittedHead, encodeJson } from './cluster/peer-request.ts';
+
+export const HEADS_PREFIX = 'audit/heads/';
+const INTERVAL_MS = 10_000;
+/** A node's sink keeps so many heads in the cluster; the oldest is overwritten. */
+const HEADS_KEPT = 256;
+
+/** One record a head, in a ring: bounded, however long the cluster lives. */
+export function headRecord(head: CommittedHead): string {
+  const slot = Math.floor(head.committedAtMs / INTERVAL_MS) % HEADS_KEPT;
+  return `${HEADS_PREFIX}${String(head.node).padStart(10, '0')}/${head.sink}/${slot}`;
+}
+
+export function encodeHead(head: CommittedHead): Uint8Array {
+  return encodeJson(head);
+}
+
+export function parseHead(value: Uint8Array) {
+  const head = JSON.parse(new TextDecoder().decode(value)) as CommittedHead;
+  return {
+    node: head.node,
+    sink: head.sink,
+    sequence: head.sequence,
+    head: head.head,
+    committedAtMs: head.committedAtMs,
+    signature: new Uint8Array(Buffer.from(head.signature, 'base64')),
+    publicKey: new Uint8Array(Buffer.from(head.publicKey, 'base64')),
+  };
+}
+
+/**
+ * Signs the heads of this node's audit chains and has them committed, at intervals and at the end:
+ * what was in a file up to then cannot be changed or cut unseen, even by root on this node.
+ */
+export class AuditHeads implements AsyncDisposable {
+  readonly #sinks: readonly AuditSink[];
+  readonly #identity: { readonly clusterId: string; readonly node: number };
+  readonly #seed: SecretBytes;
+  readonly #commit: (head: CommittedHead) => Promise<void>;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #committed = new Map<string, number>();
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: {
+    readonly sinks: readonly AuditSink[];
+    readonly identity: { readonly clusterId: string; readonly node: number };
+    readonly seed: SecretBytes;
+    readonly commit: (head: CommittedHead) => Promise<void>;
+    readonly clock: Clock;
+    readonly log: Logger;
+  }) {
+    this.#sinks = options.sinks;
+    this.#identity = options.identity;
+    this.#seed = options.seed;
+    this.#commit = options.commit;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#schedule();
+  }
+
+  async commitNow(): Promise<void> {
+    for (const sink of this.#sinks) {
+      const { sequence, hash } = sink.head();
+      if (sequence === 0 || this.#committed.get(sink.name) === sequence) continue;
+      const head: AuditHead = {
+        ...this.#identity,
+        sink: sink.name,
+        sequence,
+        hash: hex(hash),
+        committedAtMs: this.#clock.wallMs(),
+      };
+      try {
+        await this.#commit(committed(signHead(this.#seed, head)));
+        this.#committed.set(sink.name, sequence);
+      } catch (error) {
+        // Without a leader nothing can be committed; the next interval tries a later head.
+        this.#log.debug(
+          { sink: sink.name, error: String(error) },
+          'Could not commit an audit head',
+        );
+      }
+    }
+  }
+
+  #schedule(): void {
+    this.#timer = this.#clock.after(INTERVAL_MS, () => {
+      void this.commitNow().then(() => {
+        if (!this.#stopped) this.#schedule();
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#seed[Symbol.dispose]();
+    return Promise.resolve();
+  }
+}
+
+/** The node's own signing seed, made at its first start. */
+export async function auditSeed(dataDir: string): Promise<SecretBytes> {
+  const path = join(dataDir, 'audit-signing.key');
+  const found = await readFile(path, 'utf8').catch(() => undefined);
+  if (found !== undefined)
+    return SecretBytes.take(new Uint8Array(Buffer.from(found.trim(), 'base64')));
+  const fresh = randomBytes(32);
+  await writeAtomically(path, `${fresh.toString('base64')}\n`, 0o600);
+  return SecretBytes.take(new Uint8Array(fresh));
+}
+
+function committed(head: SignedHead): CommittedHead {
+  return {
+    node: head.node,
+    sink: head.sink,
+    sequence: head.sequence,
+    head: head.hash,
+    committedAtMs: head.committedAtMs,
+    signature: Buffer.from(head.signature).toString('base64'),
+    publicKey: Buffer.from(head.publicKey).toString('base64'),
+  };
+}
