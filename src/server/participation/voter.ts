@@ -1,0 +1,125 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChannelCredentials, Server } from '@grpc/grpc-js';
+import type { Clock, Random } from '../../lib/index.ts';
+import {
+  GrpcTransport,
+  type NodeId,
+  nextIncarnation,
+  nodeDisk,
+  type RaftStatus,
+  startRaftNode,
+} from '../../raft/index.ts';
+import { ConsistencyGate, FeedServer } from '../../replication/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { Logger, Metrics } from '../../telemetry/index.ts';
+import type { Identity } from '../cluster/identity.ts';
+import type { NodeConfig } from '../config/index.ts';
+import { commitThrough } from './commit.ts';
+import { Leadership } from './leadership.ts';
+import type { Participation, Position } from './participation.ts';
+
+const GROUP = 0;
+
+export interface ParticipationOptions {
+  readonly config: NodeConfig;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly peerServer: Server;
+  readonly credentials: () => ChannelCredentials;
+  readonly addressOf: (node: number) => string | undefined;
+  /** Whether a node that calls is a member still. */
+  readonly isMember: (node: number) => boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Takes part in the Raft group: votes, or learns until it may. */
+export async function startVoter(options: ParticipationOptions): Promise<Participation> {
+  const { config, identity, store, clock, random, log, metrics } = options;
+  const logFolder = join(config.dataDir, 'log');
+  const sidecarFolder = join(config.dataDir, 'sidecar');
+  await mkdir(logFolder, { recursive: true, mode: 0o700 });
+  await mkdir(sidecarFolder, { recursive: true, mode: 0o700 });
+  const sidecarDisk = nodeDisk(sidecarFolder);
+  const id = identity.node as NodeId;
+  const { clusterId } = identity;
+  const incarnation = await nextIncarnation(sidecarDisk, { clusterId, groupId: GROUP, node: id });
+  const self = { clusterId, node: id, incarnation };
+  const transport = new GrpcTransport({
+    self,
+    credentials: options.credentials,
+    addressOf: options.addressOf,
+    requirePeerCertificate: true,
+    clock,
+    random,
+    log: log.child({ part: 'transport' }),
+    metrics,
+  });
+  transport.register(options.peerServer);
+  const raft = await startRaftNode({
+    id,
+    clusterId,
+    groupId: GROUP,
+    incarnation,
+    disk: nodeDisk(logFolder),
+    sidecarDisk,
+    clock,
+    random,
+    transport,
+    stateMachine: store,
+    tuning: config.raft,
+    log: log.child({ part: 'raft' }),
+    metrics,
+    ...(identity.founder ? { bootstrap: { voters: [id], learners: [], removed: [] } } : {}),
+  });
+  const leadership = new Leadership(raft, store, clock, log);
+  const gate = new ConsistencyGate({ store, source: raft, clock });
+  const feed = new FeedServer({
+    self,
+    raft,
+    store,
+    isMember: options.isMember,
+    clock,
+    log,
+    metrics,
+  });
+  feed.register(options.peerServer);
+  return {
+    raft,
+    isLeader: () => leadership.isReady,
+    leader: () => leadership.leader,
+    whenLeaderKnown: (signal) => leadership.whenKnown(signal),
+    commit: (transaction, signal) => commitThrough(raft, transaction, signal),
+    freshen: (consistency, signal) => gate.ready(consistency, signal),
+    position: () => positionOf(raft.status()),
+    onLeading: (listener) => leadership.onChange(listener),
+    stopped: raft.stopped,
+    async [Symbol.asyncDispose]() {
+      leadership[Symbol.dispose]();
+      await raft.stop();
+      await feed[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function positionOf(status: RaftStatus): Position {
+  const { membership, node, role, leader } = status;
+  const healthy = role !== 'recovering' && role !== 'stopped' && leader !== undefined;
+  return {
+    role: role === 'follower' && membership.learners.includes(node) ? 'learner' : role,
+    term: status.term,
+    commit: status.commit,
+    applied: status.applied,
+    lagMs: 0,
+    healthy,
+    reason: healthy ? '' : (reasons[role] ?? 'it knows of no leader'),
+  };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  recovering: 'its disk was lost or damaged; it is being caught up and does not vote meanwhile',
+  stopped: 'its Raft node has stopped',
+};
