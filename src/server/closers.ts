@@ -15,9 +15,10 @@ export class Closers {
 
   /** Adds something disposable and hands it on. */
   keep<T extends Disposable | AsyncDisposable>(name: string, thing: T): T {
-    this.add(name, () =>
-      Symbol.asyncDispose in thing ? thing[Symbol.asyncDispose]() : thing[Symbol.dispose](),
-    );
+    this.add(name, async () => {
+      if (Symbol.asyncDispose in thing) await thing[Symbol.asyncDispose]();
+      else thing[Symbol.dispose]();
+    });
     return thing;
   }
 

@@ -6,6 +6,7 @@ import {
   encodeForwardedError,
 } from '../api/index.ts';
 import { StrongroomError, unreachable } from '../lib/index.ts';
+import type { NodeId } from '../raft/index.ts';
 import type { ForwardClient } from '../replication/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Vault, VaultAnswer, VaultRequest } from '../vault/index.ts';
@@ -44,7 +45,7 @@ export class PeerCaller {
 
   async forward(node: number, request: VaultRequest): Promise<VaultAnswer> {
     const bytes = await this.#client.send(
-      node,
+      node as NodeId,
       tagged(FORWARDED_REQUEST, encodeForwarded(request)),
       {
         signal: request.signal,
@@ -64,9 +65,13 @@ export class PeerCaller {
   }
 
   async #ask(node: number, request: PeerRequest, signal: AbortSignal): Promise<Uint8Array> {
-    const answer = await this.#client.send(node, tagged(PEER_REQUEST, encodeJson(request)), {
-      signal,
-    });
+    const answer = await this.#client.send(
+      node as NodeId,
+      tagged(PEER_REQUEST, encodeJson(request)),
+      {
+        signal,
+      },
+    );
     if (answer[0] === OK) return answer.subarray(1);
     const failure = JSON.parse(new TextDecoder().decode(answer.subarray(1))) as {
       readonly code: ConstructorParameters<typeof StrongroomError>[0];

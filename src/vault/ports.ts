@@ -77,19 +77,10 @@ export interface ClusterPort {
     context: CallContext,
     request: MessageOf<typeof clusterSpecs.joinRequest>,
   ): Reply<typeof clusterSpecs.joinResponse>;
-  renewCertificate(
-    context: CallContext,
-    request: MessageOf<typeof clusterSpecs.renewCertificateRequest>,
-  ): Reply<typeof clusterSpecs.renewCertificateResponse>;
   promote(context: CallContext, request: Member): Reply<typeof clusterSpecs.changeResponse>;
   demote(context: CallContext, request: Member): Reply<typeof clusterSpecs.changeResponse>;
   remove(context: CallContext, request: Member): Reply<typeof clusterSpecs.changeResponse>;
   stepDown(context: CallContext, request: Member): Reply<typeof clusterSpecs.changeResponse>;
-  saveSnapshot(context: CallContext): AsyncIterable<Uint8Array>;
-  restoreSnapshot(
-    context: CallContext,
-    chunks: AsyncIterable<Uint8Array>,
-  ): Reply<typeof clusterSpecs.changeResponse>;
 }
 
 type Member = MessageOf<typeof clusterSpecs.memberRequest>;

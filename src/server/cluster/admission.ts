@@ -219,7 +219,7 @@ export class Admission {
     const record = this.#records.get(CA_KEY_RECORD);
     if (record === undefined) {
       throw new StrongroomError(
-        'seal.not-initialized',
+        'seal.uninitialized',
         'Cannot sign a certificate: the cluster is not initialised; run strongroom operator init',
       );
     }
@@ -230,7 +230,7 @@ export class Admission {
   #openBarrier(): Barrier {
     const barrier = this.#barrier();
     if (barrier !== undefined) return barrier;
-    throw new StrongroomError('barrier.sealed', 'Cannot use the CA: the leader is sealed');
+    throw new StrongroomError('seal.sealed', 'Cannot use the CA: the leader is sealed');
   }
 
   #write(

@@ -148,7 +148,7 @@ export class KeyringKeeper implements Disposable {
   #read(): { readonly keyring: Keyring; readonly revision: Revision } {
     const record = this.#records.get(KEYRING_RECORD);
     if (this.#root === undefined || record === undefined) {
-      throw new StrongroomError('barrier.sealed', 'Cannot read the keyring: this node is sealed');
+      throw new StrongroomError('seal.sealed', 'Cannot read the keyring: this node is sealed');
     }
     return {
       keyring: openKeyring(this.#root.key, record.value, this.#context(this.#root)),

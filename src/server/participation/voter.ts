@@ -43,7 +43,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
   const sidecarFolder = join(config.dataDir, 'sidecar');
   await mkdir(logFolder, { recursive: true, mode: 0o700 });
   await mkdir(sidecarFolder, { recursive: true, mode: 0o700 });
-  const sidecarDisk = nodeDisk(sidecarFolder);
+  const sidecarDisk = await nodeDisk(sidecarFolder);
   const id = identity.node as NodeId;
   const { clusterId } = identity;
   const incarnation = await nextIncarnation(sidecarDisk, { clusterId, groupId: GROUP, node: id });
@@ -64,7 +64,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     clusterId,
     groupId: GROUP,
     incarnation,
-    disk: nodeDisk(logFolder),
+    disk: await nodeDisk(logFolder),
     sidecarDisk,
     clock,
     random,

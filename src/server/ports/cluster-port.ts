@@ -1,4 +1,4 @@
-import { type Clock, StrongroomError } from '../../lib/index.ts';
+import { StrongroomError } from '../../lib/index.ts';
 import type { NodeId, RaftNode } from '../../raft/index.ts';
 import type { Revision } from '../../store/index.ts';
 import type { ClusterPort } from '../../vault/index.ts';
@@ -8,7 +8,6 @@ import { encodeMember, type Members, memberRecord } from '../cluster/members.ts'
 import type { MembershipKeeper } from '../cluster/membership-keeper.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
-import type { SnapshotKeeper } from '../snapshot-keeper.ts';
 
 const REPORT_MS = 1_000;
 const CHANGE_MS = 20_000;
@@ -23,11 +22,9 @@ export interface ClusterPortParts {
   readonly members: Members;
   readonly records: SystemRecords;
   readonly admission: Admission;
-  readonly snapshots: SnapshotKeeper;
   readonly leader: () => number;
   readonly report: () => NodeReport;
   readonly askReport: (node: number, signal: AbortSignal) => Promise<NodeReport>;
-  readonly clock: Clock;
 }
 
 /** What the `cluster.*` operations do. */
@@ -109,10 +106,6 @@ export function createClusterPort(parts: ClusterPortParts): ClusterPort {
       if (node !== 0) requireMember(parts, node);
       await raft.transferLeadership(node === 0 ? undefined : (node as NodeId));
       return {};
-    },
-    saveSnapshot: () => parts.snapshots.save(),
-    async restoreSnapshot(context, chunks) {
-      return { revision: await parts.snapshots.restore(chunks, context.signal) };
     },
   };
 }

@@ -35,6 +35,7 @@ const head = {
   committedAtMs: { type: 'uint64', about: 'When it was committed' },
   signature: { type: 'bytes', about: 'Of the node' },
   publicKey: { type: 'bytes', about: 'That the signature is checked with' },
+  sink: { type: 'string', about: 'Name of the sink: each has a chain of its own' },
 } as const satisfies MessageSpec;
 
 export const auditHeadsResponse = {

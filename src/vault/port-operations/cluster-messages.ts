@@ -66,16 +66,6 @@ export const joinResponse = {
   members: { type: { list: { message: member } }, about: 'Every node' },
 } as const satisfies MessageSpec;
 
-export const renewCertificateRequest = {
-  certificateRequest: { type: 'string', max: 16_384, about: 'PEM' },
-} as const satisfies MessageSpec;
-
-export const renewCertificateResponse = {
-  revision,
-  certificate: { type: 'string', about: 'PEM' },
-  caCertificate: { type: 'string', about: 'PEM' },
-} as const satisfies MessageSpec;
-
 export const memberRequest = {
   node: { type: 'uint64', about: 'Node id' },
 } as const satisfies MessageSpec;

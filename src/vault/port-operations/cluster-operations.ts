@@ -54,21 +54,6 @@ function joinOperations(cluster: ClusterPort): readonly Operation[] {
         handle: (context, request) => cluster.join(context, request),
       },
     }),
-    defineOperation({
-      name: 'cluster.renewCertificate',
-      summary: "Signs a node's new certificate",
-      pathTemplate: 'sys/cluster/certificate',
-      capability: 'update',
-      needsSudo: always,
-      rootNamespaceOnly: true,
-      request: messages.renewCertificateRequest,
-      response: messages.renewCertificateResponse,
-      run: {
-        kind: 'port',
-        at: 'leader',
-        handle: (context, request) => cluster.renewCertificate(context, request),
-      },
-    }),
   ];
 }
 

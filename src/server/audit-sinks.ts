@@ -1,0 +1,54 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type FileSink, openFileSink } from '../audit/index.ts';
+import type { Clock } from '../lib/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
+import { HEADS_PREFIX, parseHead } from './audit-heads.ts';
+import type { SystemRecords } from './cluster/system-records.ts';
+import type { NodeConfig } from './config/index.ts';
+
+const HEADS_MAX = 10_000;
+
+/**
+ * The node's audit files; `audit.log` in its data directory when none is configured, because a vault
+ * without an audit log is never what was meant.
+ */
+export async function openSinks(options: {
+  readonly config: NodeConfig;
+  readonly node: number;
+  readonly records: SystemRecords;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}): Promise<readonly FileSink[]> {
+  const { config, node, records, clock, log, metrics } = options;
+  const files =
+    config.audit.files.length > 0
+      ? config.audit.files
+      : [{ name: 'file', path: join(config.dataDir, 'audit.log') }];
+  const heads = (await records.list(HEADS_PREFIX, HEADS_MAX)).map(({ value }) => parseHead(value));
+  const sinks: FileSink[] = [];
+  for (const { name, path } of files) {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const newest = heads
+      .filter((head) => head.node === node && head.sink === name)
+      .reduce((best, head) => Math.max(best.sequence, head.sequence) === best.sequence ? best : head, {
+        sequence: 0,
+        head: '',
+      });
+    sinks.push(
+      await openFileSink({
+        path,
+        name,
+        clock,
+        log,
+        metrics,
+        // A file that is gone is noticed: its successor goes on where the cluster knows it ended.
+        ...(newest.sequence === 0
+          ? {}
+          : { startAfter: { sequence: newest.sequence, hash: newest.head } }),
+      }),
+    );
+  }
+  return sinks;
+}

@@ -1,0 +1,138 @@
+import { rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { loadSodium } from '../barrier/index.ts';
+import { systemClock, SystemRandom } from '../lib/index.ts';
+import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
+import { writeAtomically } from './certificates/tls-store.ts';
+import { Closers } from './closers.ts';
+import type { NodeConfig } from './config/index.ts';
+import { disableCoreDumps } from './core-dumps.ts';
+import { startDuties } from './duties.ts';
+import { startMetricsServer } from './metrics-server.ts';
+import { openFoundation } from './foundation.ts';
+import { openIdentity } from './open-identity.ts';
+import { openService } from './service.ts';
+
+const HAND_OVER_MS = 5_000;
+
+/** A node that serves. */
+export interface RunningNode {
+  readonly node: number;
+  /** Resolves when it ended by itself: disk failure, removal, divergence, broken invariant. */
+  readonly stopped: Promise<{ readonly because: unknown }>;
+  /** Hands leadership over if it has it, lets requests end, closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one node as its configuration says: founds a cluster, joins one, or goes on from its data
+ * directory. Resolves when it serves, sealed or not; `ready.json` in the data directory says so to
+ * whoever waits outside.
+ *
+ * @throws StrongroomError what keeps it from starting, with nothing left open.
+ */
+export async function startNode(
+  config: NodeConfig,
+  options: {
+    readonly log: Logger | ClosableLogger;
+    readonly metrics: PromMetrics;
+    readonly signal: AbortSignal;
+  },
+): Promise<RunningNode> {
+  const closers = new Closers(options.log);
+  try {
+    return await start(config, options, closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function start(
+  config: NodeConfig,
+  options: { readonly log: Logger; readonly metrics: PromMetrics; readonly signal: AbortSignal },
+  closers: Closers,
+): Promise<RunningNode> {
+  const { log, metrics, signal } = options;
+  const platform = {
+    clock: systemClock,
+    random: new SystemRandom(),
+    log,
+    metrics,
+    version: versionOfProgram(),
+  };
+  await disableCoreDumps(log);
+  await loadSodium();
+  const state = { ready: false };
+  const addresses = {
+    api: config.api.advertise ?? config.api.listen,
+    peer: config.peer.advertise ?? config.peer.listen,
+    metrics: config.metrics?.advertise ?? config.metrics?.listen ?? '',
+  };
+  if (config.metrics !== undefined) {
+    // First of all: a node that waits to join or to unseal is watched too.
+    const server = await startMetricsServer({
+      listen: config.metrics.listen,
+      text: () => metrics.text(),
+      contentType: metrics.contentType,
+      ready: () => state.ready,
+    });
+    closers.keep('metrics', server);
+  }
+  const { identity, tls } = await openIdentity(config, addresses, { ...platform, signal });
+  const named = { ...platform, log: log.child({ node: identity.node }) };
+  const foundation = await openFoundation({ config, identity, tls, ...named }, closers);
+  const service = await openService(foundation, closers);
+  const duties = startDuties(foundation, service, addresses);
+  closers.keep('duties', duties);
+  state.ready = true;
+
+  const readyFile = join(config.dataDir, 'ready.json');
+  await writeAtomically(
+    readyFile,
+    `${JSON.stringify({
+      node: identity.node,
+      name: identity.name,
+      clusterId: identity.clusterId,
+      apiAddress: addresses.api,
+      peerAddress: addresses.peer,
+      metricsAddress: addresses.metrics,
+      pid: process.pid,
+    })}\n`,
+    0o644,
+  );
+  named.log.info({ api: addresses.api, peer: addresses.peer }, 'Serving');
+  return {
+    node: identity.node,
+    stopped: foundation.stopped,
+    async stop() {
+      state.ready = false;
+      await rm(readyFile, { force: true });
+      await handOver(foundation.participation.raft, named.log);
+      await closers.closeAll();
+    },
+  };
+}
+
+/** Before anything is closed, so that clients find the new leader at once. */
+async function handOver(
+  raft: { status(): { readonly role: string }; transferLeadership(): Promise<void> } | undefined,
+  log: Logger,
+): Promise<void> {
+  if (raft?.status().role !== 'leader') return;
+  const limit = new Promise<void>((resolve) => systemClock.after(HAND_OVER_MS, resolve));
+  try {
+    await Promise.race([raft.transferLeadership(), limit]);
+  } catch (error) {
+    // A cluster of one has nobody to hand over to.
+    log.info({ error: String(error) }, 'Leadership was not handed over');
+  }
+}
+
+function versionOfProgram(): string {
+  const { version } = createRequire(import.meta.url)('../../package.json') as {
+    readonly version: string;
+  };
+  return version;
+}
