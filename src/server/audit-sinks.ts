@@ -32,10 +32,13 @@ export async function openSinks(options: {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const newest = heads
       .filter((head) => head.node === node && head.sink === name)
-      .reduce((best, head) => Math.max(best.sequence, head.sequence) === best.sequence ? best : head, {
-        sequence: 0,
-        head: '',
-      });
+      .reduce(
+        (best, head) => (Math.max(best.sequence, head.sequence) === best.sequence ? best : head),
+        {
+          sequence: 0,
+          head: '',
+        },
+      );
     sinks.push(
       await openFileSink({
         path,

@@ -2,15 +2,15 @@ import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { loadSodium } from '../barrier/index.ts';
-import { systemClock, SystemRandom } from '../lib/index.ts';
+import { SystemRandom, systemClock } from '../lib/index.ts';
 import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
 import { writeAtomically } from './certificates/tls-store.ts';
 import { Closers } from './closers.ts';
 import type { NodeConfig } from './config/index.ts';
 import { disableCoreDumps } from './core-dumps.ts';
 import { startDuties } from './duties.ts';
-import { startMetricsServer } from './metrics-server.ts';
 import { openFoundation } from './foundation.ts';
+import { startMetricsServer } from './metrics-server.ts';
 import { openIdentity } from './open-identity.ts';
 import { openService } from './service.ts';
 

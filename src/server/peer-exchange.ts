@@ -135,7 +135,8 @@ async function answerPeer(
   }
 }
 
-async function handlePeer(
+/** Does what one node asks of this one. @returns what goes back, as JSON takes it. */
+export async function handlePeer(
   handlers: PeerHandlers,
   from: number,
   request: PeerRequest,

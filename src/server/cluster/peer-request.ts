@@ -4,11 +4,12 @@ import { StrongroomError } from '../../lib/index.ts';
 /** What a node says of itself when another asks. No secrets. */
 export const nodeReportSchema = z.strictObject({
   node: z.number(),
+  /** As this node knows; 0 while it knows none. */
+  leader: z.number(),
   role: z.string(),
   term: z.number(),
   commit: z.number(),
   applied: z.number(),
-  lagEntries: z.number(),
   lagMs: z.number(),
   healthy: z.boolean(),
   reason: z.string(),

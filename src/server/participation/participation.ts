@@ -1,4 +1,4 @@
-import type { RaftNode } from '../../raft/index.ts';
+import type { RaftNode, SelfIdentity } from '../../raft/index.ts';
 import type { Transaction, TransactionResult } from '../../store/index.ts';
 import type { Consistency } from '../../vault/index.ts';
 
@@ -20,6 +20,8 @@ export interface Position {
  * the feed. What stands above need not know which.
  */
 export interface Participation extends AsyncDisposable {
+  /** Who this process is to other nodes. */
+  readonly self: SelfIdentity;
   /** Undefined on a read replica. */
   readonly raft: RaftNode | undefined;
   /** Leads, and knows everything that was acknowledged before it did. */
@@ -35,6 +37,8 @@ export interface Participation extends AsyncDisposable {
   commit(transaction: Transaction, signal: AbortSignal): Promise<TransactionResult>;
   /** Makes the local state as fresh as asked for. */
   freshen(consistency: Consistency, signal: AbortSignal): Promise<void>;
+  /** An index that was committed after the call, confirmed by a quorum. */
+  readIndex(signal: AbortSignal): Promise<number>;
   position(): Position;
   /** Calls back when this node becomes a ready leader, and when it is one no more. */
   onLeading(listener: (leads: boolean) => void): () => void;

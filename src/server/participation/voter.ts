@@ -10,10 +10,11 @@ import {
   type RaftStatus,
   startRaftNode,
 } from '../../raft/index.ts';
-import { ConsistencyGate, FeedServer } from '../../replication/index.ts';
+import { ConsistencyGate, FeedServer, Freshness, raftSource } from '../../replication/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Identity } from '../cluster/identity.ts';
+import type { Members } from '../cluster/members.ts';
 import type { NodeConfig } from '../config/index.ts';
 import { commitThrough } from './commit.ts';
 import { Leadership } from './leadership.ts';
@@ -28,8 +29,7 @@ export interface ParticipationOptions {
   readonly peerServer: Server;
   readonly credentials: () => ChannelCredentials;
   readonly addressOf: (node: number) => string | undefined;
-  /** Whether a node that calls is a member still. */
-  readonly isMember: (node: number) => boolean;
+  readonly members: Members;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -76,19 +76,23 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     ...(identity.founder ? { bootstrap: { voters: [id], learners: [], removed: [] } } : {}),
   });
   const leadership = new Leadership(raft, store, clock, log);
-  const gate = new ConsistencyGate({ store, source: raft, clock });
-  const feed = new FeedServer({
+  const readIndex = async (signal: AbortSignal) => (await raft.readIndex({ signal })) as number;
+  const freshness = new Freshness({ store, clock, askReadIndex: readIndex });
+  const gate = new ConsistencyGate({ store, freshness, clock });
+  new FeedServer({
+    self,
+    source: raftSource(raft),
+    store,
+    readIndex,
+    clock,
+    log: log.child({ part: 'feed' }),
+    metrics,
+    requirePeerCertificate: true,
+  }).register(options.peerServer);
+  return {
     self,
     raft,
-    store,
-    isMember: options.isMember,
-    clock,
-    log,
-    metrics,
-  });
-  feed.register(options.peerServer);
-  return {
-    raft,
+    readIndex,
     isLeader: () => leadership.isReady,
     leader: () => leadership.leader,
     whenLeaderKnown: (signal) => leadership.whenKnown(signal),
@@ -100,7 +104,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     async [Symbol.asyncDispose]() {
       leadership[Symbol.dispose]();
       await raft.stop();
-      await feed[Symbol.asyncDispose]();
+      await freshness[Symbol.asyncDispose]();
     },
   };
 }

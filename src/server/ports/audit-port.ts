@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import type { FileSink } from '../../audit/index.ts';
 import type { Barrier } from '../../barrier/index.ts';
 import type { SecretBytes } from '../../lib/index.ts';
-import type { AuditPort, AuditSink } from '../../vault/index.ts';
+import type { AuditPort } from '../../vault/index.ts';
 import { HEADS_PREFIX, parseHead } from '../audit-heads.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
 
@@ -34,8 +35,7 @@ export class AuditKey implements Disposable {
 
 /** What the `audit.*` operations do. */
 export function createAuditPort(parts: {
-  readonly sinks: readonly AuditSink[];
-  readonly isHealthy: (sink: AuditSink) => boolean;
+  readonly sinks: readonly FileSink[];
   readonly key: AuditKey;
   readonly records: SystemRecords;
 }): AuditPort {
@@ -46,7 +46,7 @@ export function createAuditPort(parts: {
           name: sink.name,
           kind: sink.kind,
           target: sink.target,
-          healthy: parts.isHealthy(sink),
+          healthy: sink.isHealthy,
         })),
       };
     },

@@ -9,12 +9,11 @@ import type { MembershipKeeper } from '../cluster/membership-keeper.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
 
-const REPORT_MS = 1_000;
 const CHANGE_MS = 20_000;
 const WRITE_MS = 15_000;
 
 export interface ClusterPortParts {
-  readonly self: { readonly clusterId: string; readonly node: number; readonly version: string };
+  readonly self: { readonly clusterId: string; readonly node: number };
   readonly caPem: string;
   /** Only voters have one. */
   readonly raft: RaftNode | undefined;
@@ -24,14 +23,15 @@ export interface ClusterPortParts {
   readonly admission: Admission;
   readonly leader: () => number;
   readonly report: () => NodeReport;
-  readonly askReport: (node: number, signal: AbortSignal) => Promise<NodeReport>;
+  /** Every node's own, undefined for one that does not answer. */
+  readonly reports: (signal: AbortSignal) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
 }
 
 /** What the `cluster.*` operations do. */
 export function createClusterPort(parts: ClusterPortParts): ClusterPort {
   return {
     async status(context) {
-      const reports = await collectReports(parts, context.signal);
+      const reports = await parts.reports(context.signal);
       const own = parts.report();
       const leader = parts.leader();
       const commit = Math.max(...[...reports.values()].map((one) => one?.commit ?? 0), own.commit);
@@ -108,22 +108,6 @@ export function createClusterPort(parts: ClusterPortParts): ClusterPort {
       return {};
     },
   };
-}
-
-async function collectReports(
-  parts: ClusterPortParts,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<number, NodeReport | undefined>> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(REPORT_MS)]);
-  const ask = async (node: number): Promise<readonly [number, NodeReport | undefined]> => {
-    if (node === parts.self.node) return [node, parts.report()];
-    // A node that does not answer is part of the answer.
-    return parts.askReport(node, limit).then(
-      (report) => [node, report] as const,
-      () => [node, undefined] as const,
-    );
-  };
-  return new Map(await Promise.all(parts.members.all().map((member) => ask(member.node))));
 }
 
 function describe(member: Member, report: NodeReport | undefined, commit: number) {

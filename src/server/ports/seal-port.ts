@@ -19,7 +19,7 @@ export interface SealPortParts {
   readonly node: number;
   readonly version: string;
   /** Every node's own view, this one's included. */
-  readonly reports: (signal: AbortSignal) => Promise<readonly NodeReport[]>;
+  readonly reports: (signal: AbortSignal) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
   /** Makes what a new vault starts with. */
   readonly bootstrap: () => Promise<{ readonly rootToken: string }>;
 }
@@ -27,7 +27,13 @@ export interface SealPortParts {
 /** What the `seal.*` operations do. */
 export function createSealPort(parts: SealPortParts): SealPort {
   const { seal, keyring, records } = parts;
-  const status = async (signal: AbortSignal) => statusOf(parts, await parts.reports(signal));
+  const status = async (signal: AbortSignal) => {
+    const reports = await parts.reports(signal);
+    return statusOf(
+      parts,
+      [...reports.values()].filter((report) => report !== undefined),
+    );
+  };
   return {
     status: (context) => status(context.signal),
     async init(_context, request) {

@@ -1,0 +1,8 @@
+export {
+  type NodeConfig,
+  type NodeConfigInput,
+  parseNodeConfig,
+  readNodeConfig,
+} from './config/index.ts';
+export { type RunningNode, startNode } from './node.ts';
+export { openSnapshotFile, type SnapshotHeader } from './snapshots/snapshot-file.ts';

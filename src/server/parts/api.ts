@@ -1,0 +1,79 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import {
+  type ApiServer,
+  createApiServer,
+  type StreamCaller,
+  type Tls13Credentials,
+} from '../../api/index.ts';
+import { StrongroomError } from '../../lib/index.ts';
+import type { RunningVault } from '../../vault/index.ts';
+import type { Foundation } from '../foundation.ts';
+import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
+import { SnapshotKeeper } from '../snapshots/snapshot-keeper.ts';
+
+/** The API's server, not yet listening. */
+export function openApi(
+  foundation: Foundation,
+  parts: {
+    readonly vault: RunningVault;
+    readonly keyring: KeyringKeeper;
+    /** Undefined: plain text, for development. */
+    readonly credentials: Tls13Credentials | undefined;
+  },
+): ApiServer {
+  const { config, identity, store, participation, clock, random, log, metrics } = foundation;
+  const { vault, keyring } = parts;
+  const { limits } = config;
+  const keeper = new SnapshotKeeper({
+    store,
+    commit: (transaction, signal) => participation.commit(transaction, signal),
+    clusterId: identity.clusterId,
+    folder: config.dataDir,
+    clock,
+    log,
+  });
+  if (parts.credentials === undefined) {
+    log.warn({}, 'Clients speak plain text to this node: for development only');
+  }
+  return createApiServer({
+    vault,
+    snapshots: {
+      async *save(caller) {
+        await vault.authorise('cluster.saveSnapshot', caller);
+        yield* keeper.save();
+      },
+      async restore(caller: StreamCaller, chunks) {
+        if (!participation.isLeader()) {
+          throw new StrongroomError(
+            'raft.not-leader',
+            'Cannot restore a snapshot here: only the leader can, ask it directly',
+            { details: { leader: participation.leader() } },
+          );
+        }
+        await vault.authorise('cluster.restoreSnapshot', caller);
+        return keeper.restore(chunks, caller.signal);
+      },
+    },
+    health: {
+      healthy: () => keyring.barrier() !== undefined && participation.position().healthy,
+      onChange(listener) {
+        const stops = [keyring.onBarrier(listener), participation.onLeading(listener)];
+        return () => {
+          for (const stop of stops) stop();
+        };
+      },
+    },
+    credentials: parts.credentials ?? ServerCredentials.createInsecure(),
+    bounds: {
+      messageBytesMax: limits.requestBytesMax,
+      nodeInFlightMax: limits.requestsInFlightMax,
+      ...(limits.requestsPerSecondMax === undefined
+        ? {}
+        : { nodeCallsPerSecond: limits.requestsPerSecondMax }),
+    },
+    clock,
+    random,
+    log: log.child({ part: 'api' }),
+    metrics,
+  });
+}

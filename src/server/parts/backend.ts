@@ -1,0 +1,49 @@
+import { StrongroomError } from '../../lib/index.ts';
+import type { RunningVault, VaultAnswer, VaultBackend, VaultRequest } from '../../vault/index.ts';
+import type { Foundation } from '../foundation.ts';
+import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
+import { RESTORING_RECORD } from '../snapshots/snapshot-keeper.ts';
+
+const FORWARD_MS = 10_000;
+
+/** What the vault stands on, put together from the node's parts. */
+export function backendOf(
+  foundation: Foundation,
+  keyring: KeyringKeeper,
+  forward: (node: number, request: VaultRequest) => Promise<VaultAnswer>,
+  vault: () => RunningVault | undefined,
+): VaultBackend {
+  const { participation, store, identity, records } = foundation;
+  const restoring = { is: records.get(RESTORING_RECORD) !== undefined };
+  records.onChange(RESTORING_RECORD, () => {
+    restoring.is = records.get(RESTORING_RECORD) !== undefined;
+  });
+  return {
+    store,
+    barrier() {
+      if (restoring.is) {
+        throw new StrongroomError(
+          'cluster.restoring',
+          'Cannot serve: a snapshot is being restored, or a restore was cut short; run it to its end',
+        );
+      }
+      return keyring.barrier();
+    },
+    isLeader: () => participation.isLeader(),
+    commit: (transaction, signal) => participation.commit(transaction, signal),
+    freshen: (consistency, signal) => participation.freshen(consistency, signal),
+    async forward(request) {
+      const limit = AbortSignal.any([request.signal, AbortSignal.timeout(FORWARD_MS)]);
+      const leader = await participation.whenLeaderKnown(limit);
+      if (leader !== identity.node) return forward(leader, request);
+      // This node became the leader meanwhile, and is ready.
+      const own = vault();
+      if (own === undefined) throw new StrongroomError('node.stopping', 'The node is starting');
+      return own.handle(request);
+    },
+    namespaceKeys: {
+      create: (namespace) => keyring.createNamespaceKey(namespace),
+      destroy: (namespace) => keyring.destroyNamespaceKey(namespace),
+    },
+  };
+}

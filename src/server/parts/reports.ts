@@ -1,0 +1,55 @@
+import type { Seal } from '../../seal/index.ts';
+import type { NodeReport } from '../cluster/peer-request.ts';
+import type { Foundation } from '../foundation.ts';
+
+const REPORT_MS = 1_000;
+
+/** What this node says of itself. */
+export function reportOf(foundation: Foundation, seal: Seal): NodeReport {
+  const { participation, identity, version } = foundation;
+  const position = participation.position();
+  const status = seal.status();
+  return {
+    node: identity.node,
+    leader: participation.leader(),
+    role: position.role,
+    term: position.term,
+    commit: position.commit,
+    applied: position.applied,
+    lagMs: position.lagMs,
+    healthy: position.healthy,
+    reason: position.reason,
+    version,
+    seal: {
+      state: status.state,
+      restartReady: status.restartReady,
+      reason: status.reason,
+      lastProofAtMs: status.lastProofAtMs,
+      slots: status.slots.map(({ name, kind, health, kekFingerprint, kekGeneration, reason }) => ({
+        name,
+        kind,
+        health,
+        kekFingerprint,
+        kekGeneration,
+        reason,
+      })),
+    },
+  };
+}
+
+/** Reports by node id; undefined for one that does not answer in time, which is an answer too. */
+export async function collectReports(
+  foundation: Foundation,
+  own: () => NodeReport,
+  ask: (node: number, signal: AbortSignal) => Promise<NodeReport>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, NodeReport | undefined>> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(REPORT_MS)]);
+  const self = foundation.identity.node;
+  const asked = foundation.members.all().map(async ({ node }) => {
+    if (node === self) return [node, own()] as const;
+    const report = await ask(node, limit).catch(() => undefined);
+    return [node, report] as const;
+  });
+  return new Map(await Promise.all(asked));
+}
