@@ -84,7 +84,7 @@ async function start(
   const named = { ...platform, log: log.child({ node: identity.node }) };
   const foundation = await openFoundation({ config, identity, tls, ...named }, closers);
   const service = await openService(foundation, closers);
-  const duties = startDuties(foundation, service, addresses);
+  const duties = await startDuties(foundation, service, addresses);
   closers.keep('duties', duties);
   state.ready = true;
 

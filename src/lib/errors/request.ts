@@ -9,6 +9,8 @@ export const requestErrors = {
   'request.cancelled': { grpc: 'CANCELLED', http: 499, retry: 'never' },
   'request.deadline-exceeded': { grpc: 'DEADLINE_EXCEEDED', http: 504, retry: 'same-node' },
   'request.overloaded': { grpc: 'RESOURCE_EXHAUSTED', http: 503, retry: 'same-node' },
+  /** Whether what was sent arrived is not known. */
+  'client.unreachable': { grpc: 'UNAVAILABLE', http: 503, retry: 'other-node' },
   'node.stopping': { grpc: 'UNAVAILABLE', http: 503, retry: 'other-node' },
   'node.address-unavailable': { grpc: 'UNAVAILABLE', http: 503, retry: 'never' },
   'node.internal': { grpc: 'INTERNAL', http: 500, retry: 'never' },

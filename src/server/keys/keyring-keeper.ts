@@ -3,6 +3,7 @@ import {
   addNamespaceKey,
   type Barrier,
   createBarrier,
+  dropEpoch,
   type Keyring,
   newKeyring,
   openKeyring,
@@ -109,6 +110,19 @@ export class KeyringKeeper implements Disposable {
   /** @returns the new epoch. */
   async rotate(): Promise<number> {
     return this.#change((keyring) => addEpoch(keyring, this.#random));
+  }
+
+  /** Epochs that nothing new is sealed under. The one before the present is kept: what retries get is sealed under it. */
+  oldEpochs(): readonly number[] {
+    if (this.#root === undefined || this.#records.get(KEYRING_RECORD) === undefined) return [];
+    using keyring = this.#read().keyring;
+    return keyring.epochs.filter((epoch) => epoch < keyring.epoch);
+  }
+
+  /** Forgets epochs before the one before `cleanSince`, under which nothing is left. */
+  async dropOldEpochs(cleanSince: number): Promise<void> {
+    const droppable = this.oldEpochs().filter((epoch) => epoch < cleanSince - 1);
+    for (const epoch of droppable) await this.#change((keyring) => dropEpoch(keyring, epoch));
   }
 
   async createNamespaceKey(namespace: Uuid): Promise<void> {

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../lib/index.ts';
+import { hasCode, StrongroomError } from '../../lib/index.ts';
 import type { NodeId } from '../../raft/index.ts';
 import { ForwardClient, ForwardServer } from '../../replication/index.ts';
 import type { RunningVault } from '../../vault/index.ts';
@@ -60,12 +60,24 @@ export function openExchange(
     caller,
     async askLeader(request) {
       const leader = await participation.whenLeaderKnown(AbortSignal.timeout(LEADER_MS));
-      if (leader !== identity.node) return caller.ask(leader, request);
+      if (leader !== identity.node) return askThrough(caller, leader, request);
       const done = await handlePeer(handlers, identity.node, request);
       return done as Readonly<Record<string, unknown>>;
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
+}
+
+/** A read replica asks any voter; one that does not lead says who does. */
+async function askThrough(caller: PeerCaller, node: number, request: PeerRequest) {
+  try {
+    return await caller.ask(node, request);
+  } catch (error) {
+    if (!hasCode(error, 'raft.not-leader')) throw error;
+    const { leader } = await caller.report(node, AbortSignal.timeout(LEADER_MS));
+    if (leader === 0 || leader === node) throw error;
+    return caller.ask(leader, request);
+  }
 }
 
 function handlersOf(

@@ -1,0 +1,21 @@
+import { StrongroomError } from '../lib/index.ts';
+
+export interface Address {
+  /** `host:port` as gRPC takes it. */
+  readonly target: string;
+  /** What the address itself says of TLS, if anything. */
+  readonly scheme: 'https' | 'http' | undefined;
+}
+
+/** @throws StrongroomError `request.invalid` */
+export function parseAddress(text: string): Address {
+  const match = /^(?:(https?):\/\/)?([^\s/]+:\d{1,5})\/?$/.exec(text.trim());
+  const [, scheme, target] = match ?? [];
+  if (target === undefined) {
+    throw new StrongroomError(
+      'request.invalid',
+      `Cannot use the address "${text}": write host:port, such as https://127.0.0.1:8200`,
+    );
+  }
+  return { target, scheme: scheme === 'https' || scheme === 'http' ? scheme : undefined };
+}
