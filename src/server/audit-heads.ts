@@ -5,7 +5,7 @@ import { type AuditHead, type SignedHead, signHead } from '../audit/index.ts';
 import { type Clock, hex, SecretBytes, type Timer } from '../lib/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { AuditSink } from '../vault/index.ts';
-import { writeAtomically } from './certificates/tls-store.ts';
+import { writeAtomically } from './certificates/index.ts';
 import { type CommittedHead, encodeJson } from './cluster/peer-request.ts';
 
 export const HEADS_PREFIX = 'audit/heads/';

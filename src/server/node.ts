@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadSodium } from '../barrier/index.ts';
 import { SystemRandom, systemClock } from '../lib/index.ts';
 import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
-import { writeAtomically } from './certificates/tls-store.ts';
+import { writeAtomically } from './certificates/index.ts';
 import { Closers } from './closers.ts';
 import type { NodeConfig } from './config/index.ts';
 import { disableCoreDumps } from './core-dumps.ts';

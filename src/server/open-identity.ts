@@ -12,8 +12,8 @@ import {
   loadNodeTls,
   type NodeTls,
   saveNodeTls,
+  writeAtomically,
 } from './certificates/index.ts';
-import { writeAtomically } from './certificates/tls-store.ts';
 import { type Identity, newClusterId, readIdentity, writeIdentity } from './cluster/identity.ts';
 import { joinCluster } from './cluster/join-cluster.ts';
 import type { NodeConfig } from './config/index.ts';

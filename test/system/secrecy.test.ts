@@ -51,7 +51,9 @@ test('marked names and values are nowhere on disk, in logs, metrics, snapshots, 
     policy: `path "secret/data/${marks.policy}" { capabilities = ["read"] }`,
   });
   // A refused request must not tell either.
-  await expect(client.call('kv.put', { ...place, data, cas: 77 })).rejects.toThrow();
+  await expect(client.call('kv.put', { ...place, data, cas: 77 })).rejects.toMatchObject({
+    code: 'kv.check-and-set-mismatch',
+  });
 
   const snapshot: Uint8Array[] = [];
   for await (const chunk of client.saveSnapshot()) snapshot.push(chunk);

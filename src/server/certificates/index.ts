@@ -22,4 +22,4 @@ export {
 } from './names.ts';
 export { fetchPinnedCa } from './pinned-ca.ts';
 export { type CertificateRequest, checkRequest, createCertificateRequest } from './request.ts';
-export { loadNodeTls, type NodeTls, saveNodeTls, tlsPaths } from './tls-store.ts';
+export { loadNodeTls, type NodeTls, saveNodeTls, tlsPaths, writeAtomically } from './tls-store.ts';

@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import {
   type ClusterCa,
   checkJoinToken,
+  checkRequest,
   createJoinToken,
   describeCertificate,
   hostNamesOf,
@@ -12,7 +13,6 @@ import {
   type JoinTokenRecord,
   parseJoinToken,
 } from '../certificates/index.ts';
-import { checkRequest } from '../certificates/request.ts';
 import type { Member } from './member.ts';
 import { encodeMember, type Members, memberRecord } from './members.ts';
 import { encodeJson } from './peer-request.ts';

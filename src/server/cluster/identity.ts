@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hex, StrongroomError } from '../../lib/index.ts';
-import { writeAtomically } from '../certificates/tls-store.ts';
+import { writeAtomically } from '../certificates/index.ts';
 import { memberSchema } from './member.ts';
 
 const identitySchema = z.strictObject({
