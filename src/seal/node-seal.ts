@@ -19,7 +19,7 @@ import {
   slotRecord,
   writeUnchanged,
 } from './records.ts';
-import { currentRoot, followCatchUp, type Root, readEnvelope, readLayout } from './root.ts';
+import { catchUp, currentRoot, type Root, readEnvelope, readLayout } from './root.ts';
 import type {
   AlongWithRoot,
   Seal,
@@ -360,35 +360,25 @@ class NodeSeal implements Seal {
   /** Goes on to the root that another node rotated to. */
   async #follow(): Promise<void> {
     await this.#alone(async () => {
+      const { records, log } = this.#options;
       const layout = this.#layout();
       const root = this.#root;
       if (root === undefined || root.id === layout.rootId) return;
       if (layout.rootGeneration <= root.generation) {
-        this.#options.log.error(
+        log.error(
           { held: root.generation, found: layout.rootGeneration },
           'The records of the seal were rolled back: they name an older root than this node holds',
         );
         return;
       }
-      const next = this.#caughtUp(layout, root) ?? (await this.#slots.openFirst(layout));
+      const next = catchUp(records, layout, root) ?? (await this.#slots.openFirst(layout));
       if (next === undefined || next.id !== layout.rootId) {
         next?.secret[Symbol.dispose]();
-        this.#options.log.error({}, 'The root was rotated, and no slot opens the new one here');
+        log.error({}, 'The root was rotated, and no slot opens the new one here');
         return;
       }
       this.#adopt(next);
     });
-  }
-
-  #caughtUp(layout: SealLayout, from: Root): Root | undefined {
-    let root = from;
-    while (root.generation < layout.rootGeneration) {
-      const next = followCatchUp(this.#options.records, layout.clusterId, root);
-      if (root !== from) root.secret[Symbol.dispose]();
-      if (next === undefined) return undefined;
-      root = next;
-    }
-    return root;
   }
 
   #adopt(root: Root): void {

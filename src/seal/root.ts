@@ -158,11 +158,7 @@ export function currentRoot(
 }
 
 /** The next root, sealed under the one before; undefined when there is no such record. */
-export function followCatchUp(
-  records: SealRecords,
-  clusterId: string,
-  from: Root,
-): Root | undefined {
+function followCatchUp(records: SealRecords, clusterId: string, from: Root): Root | undefined {
   const generation = from.generation + 1;
   const bytes = records.read(catchUpRecord(generation));
   if (bytes === undefined) return undefined;
@@ -176,6 +172,18 @@ export function followCatchUp(
   if (!inPlace) throw corrupt(catchUpRecord(generation), 'it was moved here');
   using secret = catchUpSecret(from);
   return { secret: openEnvelope(envelope, secret), id: context.rootId, generation };
+}
+
+/** From a root that is still held to the current one; undefined when a bridge is missing. */
+export function catchUp(records: SealRecords, layout: SealLayout, from: Root): Root | undefined {
+  let root = from;
+  while (root.generation < layout.rootGeneration) {
+    const next = followCatchUp(records, layout.clusterId, root);
+    if (root !== from) root.secret[Symbol.dispose]();
+    if (next === undefined) return undefined;
+    root = next;
+  }
+  return root;
 }
 
 /** Seals the new root under the old, for slots that cannot be sealed anew just now. */
