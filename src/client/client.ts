@@ -93,7 +93,7 @@ class Session implements StrongroomClient {
     };
     const bytes = await this.#anywhere(mayBeStale(options.consistency), signal, (target) => {
       // One node that hangs must not use up the time that another needs.
-      const leftMs = deadline - performance.now();
+      const leftMs = Math.max(1, Math.round(deadline - performance.now()));
       const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.min(ATTEMPT_MS, leftMs))]);
       const link = this.#routes.link(target);
       return link.send({ ...shared, deadlineMs: leftMs, signal: attempt });
