@@ -55,3 +55,18 @@ export async function openSinks(options: {
   }
   return sinks;
 }
+
+/** Opens the files by their names again at SIGHUP, which log rotation sends after it moved them. */
+export function reopenOnSignal(sinks: readonly FileSink[], log: Logger): Disposable {
+  const reopen = () => {
+    for (const sink of sinks) {
+      sink.reopen().then(
+        () => log.info({ sink: sink.name }, 'Opened the audit file again'),
+        (error: unknown) =>
+          log.error({ sink: sink.name, error: String(error) }, 'Kept the old audit file'),
+      );
+    }
+  };
+  process.on('SIGHUP', reopen);
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', reopen) };
+}

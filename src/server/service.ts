@@ -4,7 +4,7 @@ import { kvEngine } from '../engines/index.ts';
 import { createPinGuard } from '../hsm/index.ts';
 import { createSeal, type Seal } from '../seal/index.ts';
 import { createVault, type RunningVault } from '../vault/index.ts';
-import { openSinks } from './audit-sinks.ts';
+import { openSinks, reopenOnSignal } from './audit-sinks.ts';
 import type { NodeTls } from './certificates/index.ts';
 import type { Closers } from './closers.ts';
 import { Admission } from './cluster/admission.ts';
@@ -56,6 +56,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
   keyring.onBarrier((barrier) => auditKey.use(barrier));
   const sinks = await openSinks({ config, node: identity.node, records, clock, log, metrics });
   for (const sink of sinks) closers.add('audit sink', () => sink.close());
+  closers.keep('audit reopening', reopenOnSignal(sinks, log));
   const admission = openAdmission(foundation, keyring);
   const report = () => reportOf(foundation, seal);
   const exchange = closers.keep(

@@ -23,6 +23,7 @@ export type { AuditPort, ClusterPort, SealPort, VaultBackend } from './ports.ts'
 export { pageFields, pageOf, revision } from './revision-field.ts';
 export {
   type Area,
+  KEYRING_RECORD,
   type Listing,
   type RewrapSweeper,
   rewrapSweeper,

@@ -21,9 +21,8 @@ import {
 } from '../../lib/index.ts';
 import type { Revision } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
+import { KEYRING_RECORD } from '../../vault/index.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
-
-export const KEYRING_RECORD = 'keyring';
 
 const CONFLICTS_MAX = 20;
 const WRITE_MS = 30_000;

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { StrongroomError } from '../../lib/index.ts';
 import type { Seal } from '../../seal/index.ts';
-import { ROOT_NAMESPACE, type SealPort } from '../../vault/index.ts';
+import { KEYRING_RECORD, ROOT_NAMESPACE, type SealPort } from '../../vault/index.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
 import type { NodeConfig } from '../config/index.ts';
-import { KEYRING_RECORD, type KeyringKeeper } from '../keys/keyring-keeper.ts';
+import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
 import { slotConfigOf } from '../keys/slots.ts';
 
 const LIFT_RECORD = 'cluster/lift';

@@ -7,4 +7,4 @@ export {
 export type { Area, Listing, StorageTransaction, StorageView } from './storage.ts';
 export { type OpenTransaction, openStorageTransaction } from './storage-transaction.ts';
 export { openStorageView, type StorageOptions } from './storage-view.ts';
-export { systemKey } from './system-record.ts';
+export { KEYRING_RECORD, systemKey } from './system-record.ts';

@@ -5,7 +5,7 @@ import { ListingPage, storedChildren } from './children.ts';
 import { nameOf, PendingWrites } from './pending-writes.ts';
 import type { Area, Listing, StorageTransaction } from './storage.ts';
 import { type StorageOptions, storedBelow } from './storage-view.ts';
-import { systemKey } from './system-record.ts';
+import { KEYRING_RECORD, systemKey } from './system-record.ts';
 
 const READS_MAX = 16_384;
 const RANGE_READS_MAX = 1024;
@@ -102,6 +102,7 @@ class SealedTransaction implements OpenTransaction {
   ): void {
     const place = { ...area, path };
     const key = this.#barrier.sealPlace(place);
+    this.#rememberKeyring();
     const sealed = this.#barrier.sealValue(place, value);
     const deadline = options?.expiresAtMs === undefined ? {} : { expiresAtMs: options.expiresAtMs };
     this.#pending.add({ kind: 'put', key, value: sealed, ...deadline }, { area, path, key });
@@ -155,6 +156,19 @@ class SealedTransaction implements OpenTransaction {
     if (this.#reads.size >= READS_MAX) throw tooLarge(`read more than ${READS_MAX} records`);
     this.#reads.set(nameOf(key), { key, revision: stored?.revision ?? (0 as Revision) });
     return stored?.value;
+  }
+
+  /**
+   * What is sealed here depends on the keyring: if an epoch was added or a namespace destroyed
+   * meanwhile, it must be sealed again. Otherwise a slow transaction could leave a value under an
+   * epoch that was swept and dropped.
+   */
+  #rememberKeyring(): void {
+    const key = systemKey(KEYRING_RECORD);
+    const name = nameOf(key);
+    if (this.#reads.has(name)) return;
+    const revision = this.#view.get(key)?.revision ?? (0 as Revision);
+    this.#reads.set(name, { key, revision });
   }
 
   #rememberBelow(area: Area, folder: readonly string[]): RangeRead {

@@ -8,6 +8,7 @@ import {
   openStorageView,
   type StorageTransaction,
   type StorageView,
+  systemKey,
 } from '../../../src/vault/storage/index.ts';
 import { barrierOf, codeOf, mount, rootNamespace, tenant, uuid } from '../../barrier/fixture.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -245,15 +246,26 @@ describe('a storage transaction', () => {
     }
   });
 
-  test('a write that read nothing depends on nothing', () => {
+  test('a write that read nothing depends on the keyring alone', () => {
     using barrier = barrierOf(24);
     const store = storeOf(barrier, ['a']);
     using tx = openStorageTransaction({ view: store.view(), barrier });
     tx.put(area, ['a'], utf8Bytes('blind'));
     tx.get(area, ['a']);
     write(store, barrier, (other) => other.put(area, ['a'], utf8Bytes('meanwhile')));
-    expect(tx.toTransaction().reads).toEqual([]);
+    expect(tx.toTransaction().reads).toEqual([{ key: systemKey('keyring'), revision: 0 }]);
     expect(store.apply(tx.toTransaction()).kind).toBe('committed');
+  });
+
+  test('is refused when the keyring changed after it sealed, so no value stays under a swept epoch', () => {
+    using barrier = barrierOf(24);
+    const store = storeOf(barrier, ['a']);
+    using tx = openStorageTransaction({ view: store.view(), barrier });
+    tx.put(area, ['slow'], utf8Bytes('sealed under the old epoch'));
+    using rotation = openStorageTransaction({ view: store.view(), barrier });
+    rotation.putSystem('keyring', utf8Bytes('with a new epoch'));
+    store.apply(rotation.toTransaction());
+    expect(store.apply(tx.toTransaction()).kind).toBe('conflict');
   });
 
   test('carries deadlines, request id and receipt', () => {
