@@ -77,7 +77,7 @@ export class LevelDisk {
       return { disk: new LevelDisk(db, meta?.batch ?? 0), meta };
     } catch (error) {
       await db.close();
-      throw error;
+      throw readFailed(metaKey, error);
     }
   }
 
@@ -152,7 +152,11 @@ class SharedSnapshot implements DiskSnapshot {
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.#db.getSync(key, { snapshot: this.#snapshot });
+    try {
+      return this.#db.getSync(key, { snapshot: this.#snapshot });
+    } catch (error) {
+      throw readFailed(key, error);
+    }
   }
 
   async *iterate(range: {
@@ -169,7 +173,9 @@ class SharedSnapshot implements DiskSnapshot {
     });
     try {
       for (;;) {
-        const page = await iterator.nextv(range.pageSize);
+        const page = await iterator.nextv(range.pageSize).catch((error: unknown) => {
+          throw readFailed(range.start, error);
+        });
         if (page.length === 0) return;
         yield page;
       }
@@ -220,6 +226,14 @@ async function checkJournal(db: Db, last: number, location: string): Promise<voi
   if (found !== expected) {
     throw cannotOpen(location, `${expected - found} of its last batches are missing`);
   }
+}
+
+/** What LevelDB itself finds damaged is the same to callers as what our checksums find. */
+function readFailed(key: Uint8Array, error: unknown): unknown {
+  // Its synchronous calls throw errors without a code, so the kind is in the text only.
+  const damaged = error instanceof Error && /^(?:Corruption|IO error)\b/.test(error.message);
+  if (damaged) return corrupt(key, 'LevelDB cannot read it', error);
+  return error;
 }
 
 function cannotOpen(location: string, because: string, cause?: unknown): StrongroomError {
