@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StrongroomError } from '../../../src/lib/index.ts';
+import { hasCode, StrongroomError } from '../../../src/lib/index.ts';
 import {
   decodeTransaction,
   encodeTransaction,
@@ -42,6 +42,16 @@ const transaction: fc.Arbitrary<Transaction> = fc.record(
   { requiredKeys: ['reads', 'writes'] },
 );
 
+/** Anything but a clean refusal is passed on. */
+function decodeOrRefuse(encoded: Uint8Array): Transaction | 'refused' {
+  try {
+    return decodeTransaction(encoded);
+  } catch (error) {
+    if (hasCode(error, 'request.invalid')) return 'refused';
+    throw error;
+  }
+}
+
 describe('the transaction codec', () => {
   it('gives back every transaction as it was', () => {
     fc.assert(
@@ -56,14 +66,9 @@ describe('the transaction codec', () => {
       fc.property(transaction, fc.nat(), fc.integer({ min: 0, max: 255 }), (tx, at, byte) => {
         const damaged = Uint8Array.from(encodeTransaction(tx));
         damaged[at % damaged.length] = byte;
-        let decoded: Transaction;
-        try {
-          decoded = decodeTransaction(damaged);
-        } catch (error) {
-          expect(error).toBeInstanceOf(StrongroomError);
-          return;
-        }
-        expect(encodeTransaction(decoded)).toEqual(Buffer.from(damaged));
+        const decoded = decodeOrRefuse(damaged);
+        const again = decoded === 'refused' ? damaged : encodeTransaction(decoded);
+        expect(Buffer.from(again)).toEqual(Buffer.from(damaged));
       }),
     );
   });
@@ -85,11 +90,7 @@ describe('the transaction codec', () => {
   it('survives any bytes at all', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (junk) => {
-        try {
-          decodeTransaction(junk);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'request.invalid' });
-        }
+        expect(() => decodeOrRefuse(junk)).not.toThrow();
       }),
     );
   });
