@@ -68,6 +68,12 @@ function whyRefused(core: CoreState, change: MembershipChange): string | undefin
   }
   const impossible = whyImpossible(core.membership, change);
   if (impossible !== undefined) return impossible;
+  const isPair = core.membership.voters.length === 2;
+  if (isPair && change.node === core.id) {
+    // The other voter may miss that this was committed. It could then neither win alone nor get
+    // the vote of this node, whose log may be longer: the cluster would stand still.
+    return `node ${change.node} leads one other voter: transfer leadership to it first`;
+  }
   return change.kind === 'promote' ? whyNotPromote(core, change.node) : undefined;
 }
 
