@@ -1,7 +1,7 @@
 import { invariant } from '../../lib/index.ts';
 import { entriesBytes } from './entry.ts';
-import { decodeMembershipChange } from './membership.ts';
-import type { Entry, LogIndex, MembershipChange } from './message.ts';
+import { touchesMembership } from './membership.ts';
+import type { Entry, LogIndex } from './message.ts';
 
 interface Handed {
   readonly last: LogIndex;
@@ -13,7 +13,7 @@ export class ApplyQueue {
   readonly #bytesMax: number;
   #handed: Handed[] = [];
   #bytes = 0;
-  #changes: { readonly index: LogIndex; readonly change: MembershipChange }[] = [];
+  #changes: Entry[] = [];
   #applied: LogIndex;
   #applying: LogIndex;
 
@@ -50,13 +50,12 @@ export class ApplyQueue {
         applying: this.#applying,
       });
       this.#applying = entry.index;
-      if (entry.kind !== 'membership') continue;
-      this.#changes.push({ index: entry.index, change: decodeMembershipChange(entry.data) });
+      if (touchesMembership(entry)) this.#changes.push(entry);
     }
   }
 
-  /** @returns the membership changes that took effect with this, in order. */
-  appliedTo(index: LogIndex): readonly MembershipChange[] {
+  /** @returns the entries that took effect with this and may change who counts, in order. */
+  appliedTo(index: LogIndex): readonly Entry[] {
     if (index <= this.#applied) return [];
     invariant(index <= this.#applying, 'Applied more than was handed out', {
       index,
@@ -68,7 +67,7 @@ export class ApplyQueue {
     }
     const done = this.#changes.filter((change) => change.index <= index);
     this.#changes = this.#changes.slice(done.length);
-    return done.map(({ change }) => change);
+    return done;
   }
 
   /** A snapshot brings its own membership: changes on their way are part of it. */

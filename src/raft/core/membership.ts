@@ -3,7 +3,17 @@ import type { Entry, Membership, MembershipChange, NodeId } from './message.ts';
 
 const FORMAT = 1;
 const KINDS = ['add-learner', 'promote', 'demote', 'remove'] as const;
-const HEADER_BYTES = 10;
+const ID_BYTES = 8;
+const HEADER_BYTES = 2 + ID_BYTES;
+const FOUNDERS_HEADER_BYTES = 3;
+
+function writeId(view: DataView, at: number, node: NodeId): void {
+  view.setUint32(at, Math.floor(node / 2 ** 32));
+  view.setUint32(at + 4, node % 2 ** 32);
+}
+
+const readId = (view: DataView, at: number): NodeId =>
+  (view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)) as NodeId;
 
 /** Bytes of a `membership` entry: format, kind, node id (8 bytes, big-endian), context. */
 export function encodeMembershipChange(change: MembershipChange): Uint8Array {
@@ -12,8 +22,7 @@ export function encodeMembershipChange(change: MembershipChange): Uint8Array {
   const view = new DataView(out.buffer);
   out[0] = FORMAT;
   out[1] = KINDS.indexOf(change.kind);
-  view.setUint32(2, Math.floor(change.node / 2 ** 32));
-  view.setUint32(6, change.node % 2 ** 32);
+  writeId(view, 2, change.node);
   out.set(context, HEADER_BYTES);
   return out;
 }
@@ -24,7 +33,7 @@ export function decodeMembershipChange(data: Uint8Array): MembershipChange {
   const known = data.byteLength >= HEADER_BYTES && data[0] === FORMAT && kind !== undefined;
   invariant(known, 'Unknown membership entry', { format: data[0], kind: data[1] });
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const node = (view.getUint32(2) * 2 ** 32 + view.getUint32(6)) as NodeId;
+  const node = readId(view, 2);
   return kind === 'add-learner'
     ? { kind, node, context: data.slice(HEADER_BYTES) }
     : { kind, node };
@@ -95,12 +104,51 @@ export function whyImpossible(
   }
 }
 
+/**
+ * Bytes of a log's first entry: format, how many voters and learners, and their ids. It says who
+ * founded the cluster, because a node that joins later and reads the log from its start would
+ * otherwise count only those that came after, and could elect itself among them.
+ */
+export function encodeFounders({ voters, learners }: Membership): Uint8Array {
+  const ids = [...voters, ...learners];
+  const out = new Uint8Array(FOUNDERS_HEADER_BYTES + ids.length * ID_BYTES);
+  const view = new DataView(out.buffer);
+  out.set([FORMAT, voters.length, learners.length]);
+  ids.forEach((id, at) => {
+    writeId(view, FOUNDERS_HEADER_BYTES + at * ID_BYTES, id);
+  });
+  return out;
+}
+
+function decodeFounders(data: Uint8Array): Membership {
+  const voters = data[1] ?? 0;
+  const count = voters + (data[2] ?? 0);
+  const bytes = FOUNDERS_HEADER_BYTES + count * ID_BYTES;
+  const known = data[0] === FORMAT && data.byteLength === bytes;
+  invariant(known, 'Unknown founding entry', { format: data[0], bytes: data.byteLength });
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const ids = Array.from({ length: count }, (_, at) =>
+    readId(view, FOUNDERS_HEADER_BYTES + at * ID_BYTES),
+  );
+  return { voters: ids.slice(0, voters), learners: ids.slice(voters), removed: [] };
+}
+
+/** Whether applying `entry` may change who counts. */
+export function touchesMembership(entry: Entry): boolean {
+  return entry.kind === 'membership' || isFounding(entry);
+}
+
+const isFounding = (entry: Entry): boolean =>
+  entry.kind === 'empty' && entry.index === 1 && entry.data.byteLength > 0;
+
 /** The membership after applying `entries` to a state that had `before`. For state machines. */
 export function membershipAfter(before: Membership, entries: readonly Entry[]): Membership {
   let membership = before;
   for (const entry of entries) {
-    if (entry.kind !== 'membership') continue;
-    membership = changedMembership(membership, decodeMembershipChange(entry.data));
+    if (isFounding(entry)) membership = decodeFounders(entry.data);
+    else if (entry.kind === 'membership') {
+      membership = changedMembership(membership, decodeMembershipChange(entry.data));
+    }
   }
   return membership;
 }

@@ -6,7 +6,10 @@ export type Term = Branded<number, 'Term'>;
 /** Position in the log, counted from 1; 0 is before the first entry. */
 export type LogIndex = Branded<number, 'LogIndex'>;
 
-/** `command` carries opaque bytes; `empty` opens a leader's term; `membership` changes one node. */
+/**
+ * `command` carries opaque bytes; `membership` changes one node; `empty` opens a leader's term, and
+ * the one at index 1 names the founders.
+ */
 export type EntryKind = 'command' | 'empty' | 'membership';
 
 export interface Entry {

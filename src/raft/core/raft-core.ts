@@ -2,8 +2,16 @@ import { unreachable } from '../../lib/index.ts';
 import { CoreState } from './core-state.ts';
 import { campaign, ownVoteDurable, whyNotCampaign } from './election.ts';
 import { checkQuorum, ownAppendDurable, peerUnreachable, snapshotEnded } from './leader.ts';
-import { changedMembership, isVoter } from './membership.ts';
-import type { LogIndex, Membership, MembershipChange, Message, NodeId, Term } from './message.ts';
+import { decodeMembershipChange, isVoter, membershipAfter } from './membership.ts';
+import type {
+  Entry,
+  LogIndex,
+  Membership,
+  MembershipChange,
+  Message,
+  NodeId,
+  Term,
+} from './message.ts';
 import type { RaftCoreOptions } from './options.ts';
 import type { ProgressState } from './progress.ts';
 import {
@@ -163,15 +171,16 @@ export class RaftCore {
   /** The state machine holds the effects of everything up to `index`. */
   applied(index: LogIndex): void {
     const core = this.#core;
-    for (const change of core.apply.appliedTo(index)) this.#switchMembership(change);
+    for (const entry of core.apply.appliedTo(index)) this.#switchMembership(entry);
   }
 
-  #switchMembership(change: MembershipChange): void {
+  #switchMembership(entry: Entry): void {
     const core = this.#core;
-    const after = changedMembership(core.membership, change);
-    core.trace('ApplyConfChange', {
-      prop: { cc: { ...traceChange(change), newconf: traceConf(after) } },
-    });
+    const after = membershipAfter(core.membership, [entry]);
+    if (entry.kind === 'membership') {
+      const change = traceChange(decodeMembershipChange(entry.data));
+      core.trace('ApplyConfChange', { prop: { cc: { ...change, newconf: traceConf(after) } } });
+    }
     core.membership = after;
     core.removed ||= after.removed.includes(core.id);
     core.rebuildProgress();

@@ -1,5 +1,6 @@
 import { invariant } from '../../lib/index.ts';
 import type { CoreState } from './core-state.ts';
+import { encodeFounders } from './membership.ts';
 import type { NodeId, Term } from './message.ts';
 import { appendOwn } from './replication.ts';
 
@@ -45,5 +46,6 @@ export function becomeLeader(core: CoreState): void {
   core.trace('BecomeLeader');
   // Committing this entry tells which earlier ones are committed (Raft 8), and lets reads begin.
   core.trace('Replicate');
-  appendOwn(core, 'empty', [new Uint8Array()]);
+  const founds = core.log.lastIndex() === 0;
+  appendOwn(core, 'empty', [founds ? encodeFounders(core.membership) : new Uint8Array()]);
 }

@@ -153,9 +153,9 @@ test('no schedule of crashes, losses, copies, reorderings and changes breaks saf
         schedule.recover();
         const { leader, nodes } = schedule.cluster;
         const states = [...nodes.values()].map((node) => node.status);
-        expect(leader, JSON.stringify(states)).toBeDefined();
-        for (const voter of leader?.membership.voters ?? []) {
-          expect(nodes.get(voter)?.commands).toEqual(leader?.commands);
+        if (leader === undefined) throw new Error(`no leader: ${JSON.stringify(states)}`);
+        for (const voter of leader.membership.voters) {
+          expect(nodes.get(voter)?.commands).toEqual(leader.commands);
           expect(nodes.get(voter)?.commands.at(-1)).toBe('the end');
         }
       },
