@@ -15,6 +15,7 @@ import { nextDigest } from './digest.ts';
 import { LevelDisk } from './disk/level-disk.ts';
 import type { StateDirectory } from './disk/state-directory.ts';
 import { expiredKeys } from './expired-keys.ts';
+import { transactionLimits as limits } from './limits.ts';
 import { type LiveState, type LiveStateOptions, loadState } from './live-state.ts';
 import { RANGE_EVENTS_MAX } from './range-deletes.ts';
 import { readSnapshot } from './snapshot/read-snapshot.ts';
@@ -40,7 +41,7 @@ interface LevelStoreOptions {
 const RANGE_DELETES_MAX = 64;
 /** No key is longer, so this is after every one. */
 const EVERYTHING: readonly KeyRange[] = [
-  { start: new Uint8Array(), end: new Uint8Array(64).fill(0xff) },
+  { start: new Uint8Array(), end: new Uint8Array(limits.keyBytesMax + 1).fill(0xff) },
 ];
 
 /** The store on LevelDB. See `openStore`. */
