@@ -14,16 +14,21 @@ export class Applier {
   #applied: LogIndex;
   #membership: Membership;
   #paused = false;
+  /** The state machine has more than enough to write to its disk. */
+  #waitsForRoom = false;
+  readonly #onRoom: () => void;
 
   constructor(
     stateMachine: StateMachine,
     start: { readonly applied: LogIndex; readonly membership: Membership },
     onApplied: (entry: Entry, result: unknown) => void,
+    onRoom: () => void = () => undefined,
   ) {
     this.#stateMachine = stateMachine;
     this.#applied = start.applied;
     this.#membership = start.membership;
     this.#onApplied = onApplied;
+    this.#onRoom = onRoom;
   }
 
   get applied(): LogIndex {
@@ -39,7 +44,7 @@ export class Applier {
   }
 
   get hasWork(): boolean {
-    return !this.#paused && this.#queue.length > 0;
+    return !this.#paused && !this.#waitsForRoom && this.#queue.length > 0;
   }
 
   /** While the state is being replaced by a snapshot nothing is applied. */
@@ -77,7 +82,21 @@ export class Applier {
     this.#applied = last.index;
     this.#membership = after;
     fresh.forEach((entry, at) => this.#onApplied(entry, results[at]));
+    this.#waitForRoom();
     return slice;
+  }
+
+  /** What the state machine has not yet written stays bounded: nothing more is applied until then. */
+  #waitForRoom(): void {
+    const room = this.#stateMachine.room?.();
+    if (room === undefined) return;
+    this.#waitsForRoom = true;
+    const proceed = (): void => {
+      this.#waitsForRoom = false;
+      this.#onRoom();
+    };
+    // A failure shows at the next `apply`, which stops the node.
+    room.then(proceed, proceed);
   }
 
   #takeSlice(): readonly Entry[] {

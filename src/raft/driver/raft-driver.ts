@@ -108,11 +108,16 @@ export class RaftDriver implements RaftNode {
       },
       opened.mark,
     );
-    this.#applier = new Applier(stateMachine, { applied, membership }, (entry, result) => {
-      this.#appliedBytes += entry.data.length;
-      this.#proposals.applied(entry, result);
-      if (entry.kind === 'membership') this.#statusDue = true;
-    });
+    this.#applier = new Applier(
+      stateMachine,
+      { applied, membership },
+      (entry, result) => {
+        this.#appliedBytes += entry.data.length;
+        this.#proposals.applied(entry, result);
+        if (entry.kind === 'membership') this.#statusDue = true;
+      },
+      () => this.#wake(),
+    );
     this.#proposals = new Proposals({
       clock,
       metrics,

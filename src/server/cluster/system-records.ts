@@ -91,11 +91,20 @@ export class SystemRecords {
   /** Calls back after each applied batch that changed a record whose name begins with `prefix`. */
   onChange(prefix: string, listener: () => void): () => void {
     const wanted = Buffer.from(systemKey(prefix));
-    return this.#store.onApplied((keys) => {
+    return this.#store.onApplied((keys, _revision, ranges) => {
       const touched = keys.some(
         (key) => key.length >= wanted.length && wanted.compare(key, 0, wanted.length) === 0,
       );
-      if (touched) listener();
+      // After a snapshot was installed, everything may have changed.
+      const inRange = ranges.some(
+        ({ start, end }) => wanted.compare(end) < 0 && startsBefore(start, wanted),
+      );
+      if (touched || inRange) listener();
     });
   }
+}
+
+/** Whether a range that begins at `start` can hold a key with `prefix`. */
+function startsBefore(start: Uint8Array, prefix: Buffer): boolean {
+  return prefix.compare(start, 0, Math.min(start.length, prefix.length)) >= 0;
 }
