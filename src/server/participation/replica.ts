@@ -41,6 +41,7 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
     freshness: follower.freshness,
     clock,
     stalenessMaxMs: config.replica.stalenessMaxMs,
+    failure: () => follower.failure(),
   });
   new FeedServer({
     self,
