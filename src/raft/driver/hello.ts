@@ -95,15 +95,15 @@ export function acceptHello(
   if (!CLUSTER_ID.test(hello.clusterId ?? '') || hello.clusterId !== self.clusterId) {
     refuse('it belongs to another cluster, check its address list and data directory');
   }
-  if (hello.to !== self.node) refuse(`it was meant for node ${hello.to ?? 0}`);
-  const node = hello.from as NodeId;
+  if (plainNumber(hello.to) !== self.node) refuse(`it was meant for node ${hello.to ?? 0}`);
+  const node = plainNumber(hello.from) as NodeId;
   if (!Number.isSafeInteger(node) || node < 1 || node === self.node) {
     refuse(`it says it is node ${node}`);
   }
   if (options.requirePeerCertificate && !certificateNames(call, peerUri(self.clusterId, node))) {
     refuse(`its certificate does not carry the name ${peerUri(self.clusterId, node)}`);
   }
-  const incarnation = hello.incarnation ?? 0;
+  const incarnation = plainNumber(hello.incarnation);
   const highest = options.incarnations?.highestOf(node) ?? 0;
   if (!Number.isSafeInteger(incarnation) || incarnation < highest) {
     refuse(
@@ -126,6 +126,11 @@ export function refusalStatus(error: unknown): {
   }
   metadata.set('strongroom-code', error.code);
   return { code: status[error.traits.grpc], details: error.message, metadata };
+}
+
+/** A decoder may hand over 64-bit numbers as objects that print as decimals. */
+function plainNumber(value: unknown): number {
+  return typeof value === 'number' ? value : Number(String(value ?? 0));
 }
 
 /** Whether the verified client certificate has exactly this URI among its alternative names. */

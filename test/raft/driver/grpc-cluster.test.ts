@@ -56,6 +56,12 @@ describe('three nodes over mutual TLS', () => {
     await leader.node.changeMembership({ kind: 'add-learner', node: 2 as NodeId, context });
     await reached(joiner.node, (status) => status.role === 'follower');
     expect(joiner.node.status().firstIndex).toBeGreaterThan(1);
+    // Each write that the joiner applies brings news of how far it is; it is ready soon.
+    const matched = () => leader.node.status().peers[0]?.match ?? 0;
+    while (matched() < joiner.node.status().applied - 2) {
+      const { index } = await leader.node.propose(utf8Bytes('more'));
+      await appliedUpTo(joiner.node, index);
+    }
     await leader.node.changeMembership({ kind: 'promote', node: 2 as NodeId });
     const { index } = await leader.node.propose(utf8Bytes('both'));
     await appliedUpTo(joiner.node, index);

@@ -1,49 +1,83 @@
 import type { ChannelOptions, MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import { internal } from '../../../wire/index.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Input,
+  internal,
+  type MessageType,
+} from '../../../wire/index.ts';
 
-type Wire = typeof internal.internal.v1;
-export type ExchangeRequest = Wire['ExchangeRequest']['prototype'];
-export type ExchangeResponse = Wire['ExchangeResponse']['prototype'];
-export type InstallSnapshotRequest = Wire['InstallSnapshotRequest']['prototype'];
-export type InstallSnapshotResponse = Wire['InstallSnapshotResponse']['prototype'];
-
-interface Codec<T> {
-  encode(message: never): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
+interface Hello {
+  readonly clusterId: string;
+  readonly from: number;
+  readonly to: number;
+  readonly incarnation: number;
+  readonly protocolVersion: number;
 }
+
+/** The first carries the greeting alone; then frames of messages. */
+export interface ExchangeRequest {
+  readonly hello?: Hello;
+  readonly groupId: number;
+  readonly messages: Uint8Array;
+}
+
+export interface ExchangeResponse {
+  readonly accepted: boolean;
+}
+
+/** The first carries greeting, group and message; then chunks; then the end. */
+export interface InstallSnapshotRequest {
+  readonly hello?: Hello;
+  readonly groupId: number;
+  readonly message: Uint8Array;
+  readonly chunk: Uint8Array;
+  readonly end: boolean;
+}
+
+export interface InstallSnapshotResponse {
+  readonly installed: boolean;
+}
+
+/** What is written may leave out what has its default. */
+type Method<Request, Response> = MethodDefinition<Request, Response>;
 
 function method<Request, Response>(
   name: string,
-  request: Codec<Request>,
-  response: Codec<Response>,
-): MethodDefinition<Request, Response> {
-  const serialize = (codec: Codec<unknown>) => (message: unknown) => {
-    const bytes = codec.encode(message as never).finish();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
+  request: MessageType<Request>,
+  response: MessageType<Response>,
+): Method<Request, Response> {
+  const encode =
+    <T>(type: MessageType<T>) =>
+    (message: T) => {
+      const bytes = encodeMessage(type, message as Input<NoInfer<T>>);
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    };
   return {
     path: `/strongroom.internal.v1.RaftService/${name}`,
     requestStream: true,
     responseStream: true,
-    requestSerialize: serialize(request),
-    requestDeserialize: (bytes) => request.decode(bytes),
-    responseSerialize: serialize(response),
-    responseDeserialize: (bytes) => response.decode(bytes),
+    requestSerialize: encode(request),
+    requestDeserialize: (bytes) => decodeMessage(request, bytes),
+    responseSerialize: encode(response),
+    responseDeserialize: (bytes) => decodeMessage(response, bytes),
   };
 }
 
 const { v1 } = internal.internal;
+// The generated classes hold 64-bit numbers as protobufjs likes; the codec makes them numbers.
+const typed = <Shape>(type: unknown): MessageType<Shape> => type as MessageType<Shape>;
 
 export const raftService = {
   exchange: method<ExchangeRequest, ExchangeResponse>(
     'Exchange',
-    v1.ExchangeRequest,
-    v1.ExchangeResponse,
+    typed<ExchangeRequest>(v1.ExchangeRequest),
+    typed<ExchangeResponse>(v1.ExchangeResponse),
   ),
   installSnapshot: method<InstallSnapshotRequest, InstallSnapshotResponse>(
     'InstallSnapshot',
-    v1.InstallSnapshotRequest,
-    v1.InstallSnapshotResponse,
+    typed<InstallSnapshotRequest>(v1.InstallSnapshotRequest),
+    typed<InstallSnapshotResponse>(v1.InstallSnapshotResponse),
   ),
 } satisfies ServiceDefinition;
 
