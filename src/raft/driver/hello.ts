@@ -128,9 +128,10 @@ export function refusalStatus(error: unknown): {
   return { code: status[error.traits.grpc], details: error.message, metadata };
 }
 
-/** A decoder may hand over 64-bit numbers as objects that print as decimals. */
-function plainNumber(value: unknown): number {
-  return typeof value === 'number' ? value : Number(String(value ?? 0));
+/** A decoder may hand over 64-bit numbers as objects that know their value (protobufjs, Long). */
+function plainNumber(value: number | { toNumber(): number } | null | undefined): number {
+  if (typeof value === 'object' && value !== null) return value.toNumber();
+  return value ?? 0;
 }
 
 /** Whether the verified client certificate has exactly this URI among its alternative names. */
