@@ -198,8 +198,10 @@ export class CoreCluster {
   /** `id` times out and wins what can be won. The others' patience is left alone. */
   elect(id: number): CoreNode {
     const node = this.node(id);
-    for (let i = 0; i < 2 * TUNING.electionTicks && node.status.role === 'follower'; i++) {
+    const asks = (message: Message) => message.from === id && message.kind === 'pre-vote';
+    for (let i = 0; i < 2 * TUNING.electionTicks && !this.wire.some(asks); i++) {
       node.core.tick();
+      this.settle();
     }
     this.stabilize();
     return node;
