@@ -59,11 +59,8 @@ describe('membership', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3] });
     const heir = cluster.node(2);
     heir.slowApply = true;
-    cluster.elect(1);
-    cluster.run(1);
-    cluster.node(1).crash();
-    cluster.run(15);
-    cluster.elect(2);
+    cluster.elect(1).core.transferLeadership(nodeId(2));
+    cluster.stabilize();
     expect(heir.status).toMatchObject({ role: 'leader', commit: 2, applied: 0 });
     expect(heir.core.proposeMembership(addLearner(9))).toEqual({
       kind: 'refused',
