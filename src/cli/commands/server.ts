@@ -1,0 +1,69 @@
+import { Command } from 'commander';
+import { InvariantError, StrongroomError } from '../../lib/index.ts';
+import { pinoLogger, promMetrics } from '../../telemetry/index.ts';
+
+const STOP_MS_MAX = 20_000;
+const FAILED = 1;
+
+/** `strongroom server -c FILE`: one node, until it is told to end. */
+export function serverCommand(): Command {
+  return new Command('server')
+    .description('run one node, as its configuration says')
+    .requiredOption('-c, --config <file>', 'configuration file, YAML or JSON')
+    .action(async ({ config }: { readonly config: string }) => {
+      process.exitCode = await runServer(config);
+    });
+}
+
+/** @returns the exit code: 0 after SIGTERM or SIGINT, 70 after a broken invariant, 1 otherwise. */
+async function runServer(file: string): Promise<number> {
+  // Here and not above, so that every other command starts without loading a whole node.
+  const { readNodeConfig, startNode } = await import('../../server/index.ts');
+  const config = readNodeConfig(file);
+  const log = pinoLogger({
+    level: config.log.level,
+    node: config.name,
+    destination: config.log.file ?? 'stdout',
+  });
+  const stop = new AbortController();
+  // Nothing else keeps the process alive while it waits to join.
+  const alive = setInterval(() => {}, 2 ** 30);
+  const told = new Promise<'told'>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        log.info({ signal }, 'Stopping');
+        stop.abort();
+        resolve('told');
+        setTimeout(() => process.exit(FAILED), STOP_MS_MAX).unref();
+      });
+    }
+  });
+  try {
+    const node = await startNode(config, { log, metrics: promMetrics(), signal: stop.signal });
+    const ended = await Promise.race([told, node.stopped]);
+    if (ended !== 'told') {
+      log.error({ error: describe(ended.because) }, 'The node has stopped by itself');
+    }
+    await node.stop();
+    return ended === 'told' ? 0 : exitCodeOf(ended.because);
+  } catch (error) {
+    log.error({ error: describe(error) }, 'The node cannot start');
+    if (stop.signal.aborted) return 0;
+    throw error;
+  } finally {
+    clearInterval(alive);
+    await log.flush();
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  return error instanceof InvariantError ? InvariantError.EXIT_STATUS : FAILED;
+}
+
+function describe(error: unknown): Readonly<Record<string, unknown>> {
+  if (error instanceof StrongroomError) return { code: error.code, message: error.message };
+  if (error instanceof InvariantError) {
+    return { code: 'invariant', message: error.message, facts: error.facts };
+  }
+  return { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
