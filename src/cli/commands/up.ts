@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { findSoftHsm } from '../../hsm/index.ts';
 import { StrongroomError } from '../../lib/index.ts';
-import { type LocalOptions, readLocalCluster } from '../local-cluster/layout.ts';
+import { hasSoftHsm, type LocalOptions, readLocalCluster } from '../local-cluster/layout.ts';
 import { showLiveTable } from '../local-cluster/live-table.ts';
 import { clientOf, type LocalDocument, startCluster, stopCluster } from '../local-cluster/start.ts';
 
@@ -137,7 +136,7 @@ function sealOf(asked: string | undefined): LocalOptions['seal'] {
     case 'dev':
       return asked;
     case undefined:
-      if (findSoftHsm() !== undefined) return 'pkcs11';
+      if (hasSoftHsm()) return 'pkcs11';
       say('SoftHSM is not installed, so the development seal is used: it protects NOTHING.');
       say('Install softhsm2 (sudo apt-get install softhsm2) for a real seal.');
       return 'dev';

@@ -41,6 +41,11 @@ const clusterFile = (data: string) => join(data, 'cluster.json');
 export const rootTokenFile = (data: string) => join(data, 'root-token');
 export const sharesFile = (data: string) => join(data, 'unseal-shares');
 
+/** Whether `up` can make a token to seal with. */
+export function hasSoftHsm(): boolean {
+  return findSoftHsm() !== undefined;
+}
+
 /** A cluster that was laid out before; undefined when there is none. */
 export function readLocalCluster(data: string): LocalCluster | undefined {
   if (!existsSync(clusterFile(data))) return undefined;
