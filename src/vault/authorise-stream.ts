@@ -1,6 +1,7 @@
 import { StrongroomError } from '../lib/index.ts';
 import { authorise } from './authorise.ts';
 import type { PipelineParts } from './pipeline.ts';
+import { permissionDenied } from './tokens/authenticator.ts';
 import type { Caller } from './tokens/caller.ts';
 import type { VaultRequest } from './vault.ts';
 
@@ -30,6 +31,14 @@ export async function authoriseStream(
   let caller: Caller | undefined;
   try {
     caller = parts.authenticator.authenticate(request.token, namespace, nowMs);
+    if (operation.rootNamespaceOnly && namespace.path !== '') {
+      throw new StrongroomError(
+        'request.invalid',
+        `Cannot run ${operation.name} in a namespace: it concerns the whole cluster`,
+      );
+    }
+    // Uses are counted where writes are made; a stream that runs anywhere would go uncounted.
+    if (caller.record.usesLeft !== 0) throw permissionDenied();
     authorise({
       operation,
       caller,

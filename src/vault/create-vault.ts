@@ -70,7 +70,7 @@ export function createVault(options: VaultOptions): RunningVault {
   const acls = new AclSource(records);
   const authenticator = new Authenticator(records, namespaces, acls);
   const deletion = new NamespaceDeletion(backend, storage, runner);
-  const reaper = new TokenReaper({ backend, runner, clock, log, metrics });
+  const reaper = new TokenReaper({ backend, runner, deletion, clock, log, metrics });
   const operations = operationTable([
     ...tokenOperations({ authenticator, revoked: () => reaper.wake() }),
     ...policyOperations(),
@@ -106,13 +106,7 @@ export function createVault(options: VaultOptions): RunningVault {
       bootstrapVault({ backend, runner, engines, clock, random, signal: leading.signal }),
     isBootstrapped: () => isBootstrapped(storage),
     start: () => reaper.start(),
-    lead() {
-      reaper.wake();
-      if (backend.barrier() === undefined) return;
-      deletion.resume(leading.signal).catch((error: unknown) => {
-        log.warn({ error: String(error) }, 'Could not finish a namespace deletion yet');
-      });
-    },
+    lead: () => reaper.wake(),
     async stop() {
       leading.abort();
       await reaper.stop();

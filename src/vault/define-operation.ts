@@ -8,6 +8,8 @@ import type { Capability, MessageSpec, OperationContext, OperationFace } from '.
 import type { StorageTransaction, StorageView } from './storage/storage.ts';
 import type { Caller } from './tokens/caller.ts';
 
+type Plain = Readonly<Record<string, unknown>>;
+
 /** What every handler knows of its request. */
 export interface CallContext {
   readonly log: Logger;
@@ -36,9 +38,13 @@ export interface WriteContext extends AuthorisedContext<StorageTransaction> {
 
 /** For operations that are more than one transaction. They run on the leader. */
 export interface ProcedureContext extends Omit<AuthorisedContext<StorageView>, 'storage'> {
-  /** One transaction, run again on conflict. Gives the revision that it made. */
+  /**
+   * One transaction, run again on conflict. Gives the revision that it made. With `answer` it is
+   * the one that counts: a retry of the request gets that answer and does not run again.
+   */
   transact<T>(
     run: (storage: StorageTransaction) => T | Promise<T>,
+    options?: { readonly answer: (result: T) => Plain },
   ): Promise<{ readonly result: T; readonly revision: number }>;
 }
 
@@ -67,8 +73,6 @@ export type OperationRun<Request extends MessageSpec, Response extends MessageSp
         request: MessageOf<Request>,
       ): Answer<Response> | Promise<AnswerOf<Response> & { readonly revision?: number }>;
     };
-
-type Plain = Readonly<Record<string, unknown>>;
 
 /** `OperationRun` without the types of its messages: what the pipeline calls. */
 export type BoundRun =

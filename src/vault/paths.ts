@@ -32,7 +32,7 @@ export function pathSegments(path: string, what: string): readonly string[] {
 
 /** A folder: "" for the top, else like a path that may end with one "/". */
 export function folderSegments(folder: string, what: string): readonly string[] {
-  if (folder === '' || folder === '/') return [];
+  if (folder === '') return [];
   return pathSegments(folder.endsWith('/') ? folder.slice(0, -1) : folder, what);
 }
 
@@ -56,6 +56,19 @@ export function checkName(name: string, what: string): string {
     throw refused(what, 'must be 1 to 128 letters, digits, "_", "." or "-"');
   }
   return name;
+}
+
+/**
+ * Refuses a path for which a rule that was meant for it might not be found: with an empty, "." or
+ * ".." segment, or a control character. What reads it later is as strict; here no operation can be
+ * forgotten.
+ * @throws StrongroomError `request.invalid`
+ */
+export function checkPolicyPath(path: string): string {
+  if (path.includes('//') || path.startsWith('/')) throw refused('path', 'has an empty segment');
+  if (/(?:^|\/)\.\.?(?:\/|$)/.test(path)) throw refused('path', 'has a "." or ".." segment');
+  if (CONTROL.test(path)) throw refused('path', 'holds control characters');
+  return path;
 }
 
 function refused(what: string, why: string): StrongroomError {

@@ -9,12 +9,13 @@ import {
 import type { Logger, Metrics } from '../telemetry/index.ts';
 import type { AuditedRequest, Auditor } from './auditor.ts';
 import { authorise } from './authorise.ts';
-import type { CallContext, Operation } from './define-operation.ts';
+import type { BoundRun, CallContext, Operation, ProcedureContext } from './define-operation.ts';
 import { checkMessage } from './message.ts';
 import type { MountRef } from './mounts/mount-record.ts';
 import { type MountTable, notMounted } from './mounts/mount-table.ts';
 import type { NamespaceRef } from './namespaces/namespace-record.ts';
 import type { NamespaceRegistry } from './namespaces/namespace-registry.ts';
+import { checkPolicyPath } from './paths.ts';
 import type { VaultBackend } from './ports.ts';
 import { openReceipt, scopedRequestId, sealReceipt } from './receipts.ts';
 import type { RecordCache } from './record-cache.ts';
@@ -135,7 +136,7 @@ export class Pipeline {
       operation,
       payload,
       namespace,
-      policyPath: operation.policyPath(payload),
+      policyPath: checkPolicyPath(operation.policyPath(payload)),
       nowMs: this.#parts.clock.wallMs(),
     };
     return this.#withCaller(journey);
@@ -287,61 +288,75 @@ export class Pipeline {
             operation: operation.name,
             payload,
           });
-    // A retry is answered before it is decided anew: its check-and-set would fail by now.
-    const former = requestId && this.#parts.backend.store.receiptOf(requestId);
-    if (requestId !== undefined && former !== undefined) {
-      return this.#replayed(namespace, requestId, former);
-    }
-    const { run } = operation;
-    switch (run.kind) {
-      case 'write':
-        return this.#latches.run(latchOf(journey), async () => {
-          const followUps: (() => void)[] = [];
-          const outcome = await this.#runner.run<Plain>(
-            (storage) => {
-              followUps.length = 0;
-              if (journey.dependsOnExistence) this.#reauthorise(journey, storage);
-              return run.handle(
-                {
-                  ...this.#context(journey, storage),
-                  afterCommit: (task) => void followUps.push(task),
-                },
-                payload,
-              );
-            },
-            {
-              signal: request.signal,
-              requestId,
-              receipt: this.#receiptMaker(namespace, requestId),
-            },
-          );
-          for (const task of followUps) task();
-          return this.#answerOf(outcome, namespace, requestId);
-        });
-      case 'procedure':
-        return this.#latches.run(latchOf(journey), async () => {
-          let revision = this.#parts.backend.store.revision as number;
-          const { storage: _, ...context } = this.#context(journey, undefined);
-          const answer = await run.handle(
-            {
-              ...context,
-              transact: async (work) => {
-                const outcome = await this.#runner.run(work, { signal: request.signal });
-                invariant(outcome.kind === 'done', 'Only requests with an id are replayed');
-                revision = outcome.revision;
-                return outcome;
-              },
-            },
-            payload,
-          );
-          return withRevision(answer, revision);
-        });
-      case 'read':
-      case 'port':
-        throw new StrongroomError('node.internal', `${operation.name} is not a write`);
-      default:
-        return unreachable(run);
-    }
+    // In the latch, so that a retry which overtakes the first attempt waits for its result.
+    return this.#latches.run(latchOf(journey), () => {
+      // A retry is answered before it is decided anew: its check-and-set would fail by now.
+      const former = requestId && this.#parts.backend.store.receiptOf(requestId);
+      if (requestId !== undefined && former !== undefined) {
+        return Promise.resolve(this.#replayed(namespace, requestId, former));
+      }
+      switch (operation.run.kind) {
+        case 'write':
+          return this.#runWrite(journey, operation.run, requestId);
+        case 'procedure':
+          return this.#runProcedure(journey, operation.run, requestId);
+        case 'read':
+        case 'port':
+          throw new StrongroomError('node.internal', `${operation.name} is not a write`);
+        default:
+          return unreachable(operation.run);
+      }
+    });
+  }
+
+  async #runWrite(
+    journey: AuthorisedJourney,
+    run: Extract<BoundRun, { readonly kind: 'write' }>,
+    requestId: Uint8Array | undefined,
+  ): Promise<Plain> {
+    const { request, namespace } = journey;
+    const followUps: (() => void)[] = [];
+    const outcome = await this.#runner.run<Plain>(
+      (storage) => {
+        followUps.length = 0;
+        if (journey.dependsOnExistence) this.#reauthorise(journey, storage);
+        const afterCommit = (task: () => void) => void followUps.push(task);
+        return run.handle({ ...this.#context(journey, storage), afterCommit }, journey.payload);
+      },
+      { signal: request.signal, requestId, receipt: this.#receiptMaker(namespace, requestId) },
+    );
+    for (const task of followUps) task();
+    return this.#answerOf(outcome, namespace, requestId);
+  }
+
+  async #runProcedure(
+    journey: AuthorisedJourney,
+    run: Extract<BoundRun, { readonly kind: 'procedure' }>,
+    requestId: Uint8Array | undefined,
+  ): Promise<Plain> {
+    const { request, namespace, operation } = journey;
+    const { storage: _, ...context } = this.#context(journey, undefined);
+    const makeReceipt = this.#receiptMaker(namespace, requestId);
+    let revision: number = this.#parts.backend.store.revision;
+    const transact: ProcedureContext['transact'] = async (work, options) => {
+      const answerOf = options?.answer;
+      const outcome = await this.#runner.run(work, {
+        signal: request.signal,
+        ...(answerOf === undefined || makeReceipt === undefined
+          ? {}
+          : { requestId, receipt: (result) => makeReceipt(answerOf(result)) }),
+      });
+      if (outcome.kind === 'replayed') {
+        throw new StrongroomError(
+          'raft.outcome-unknown',
+          `Cannot tell here what became of ${operation.name}: an earlier attempt made it, retry`,
+        );
+      }
+      revision = outcome.revision;
+      return outcome;
+    };
+    const answer = await run.handle({ ...context, transact }, journey.payload);
+    return withRevision(answer, revision);
   }
 
   /** Someone may have made, or removed, what is to be written since the policies were asked. */

@@ -4,9 +4,10 @@ import type { Revision } from '../store/index.ts';
 import { pathForPolicies } from './authorise.ts';
 import type { EnginePlugin, RecordChange } from './engine-plugin.ts';
 import type { MountRef } from './mounts/mount-record.ts';
-import { folderSegments } from './paths.ts';
+import { checkPolicyPath, folderSegments } from './paths.ts';
 import type { PipelineParts } from './pipeline.ts';
 import { permissionDenied } from './tokens/authenticator.ts';
+import type { Caller } from './tokens/caller.ts';
 import type { SecretEvent, Vault } from './vault.ts';
 
 type WatchRequest = Parameters<Vault['watch']>[0];
@@ -26,23 +27,29 @@ export async function* watchSecrets(
   const namespace = namespaces.resolve(request.namespace);
   const { engine, mount, watching } = find(parts, engines, request);
   const folder = folderSegments(request.path, 'path');
-  const authorise = () => {
-    const caller = parts.authenticator.authenticate(request.token, namespace, clock.wallMs());
-    const path = pathForPolicies(caller, namespace, watching.policyPath(mount, request.path));
-    const may = caller.acl.allows({
-      path,
+  const pathOf = (caller: Caller, folder: string) =>
+    pathForPolicies(caller, namespace, checkPolicyPath(watching.policyPath(mount, folder)));
+  const mayRead = (caller: Caller, path: string) =>
+    caller.acl.allows({
+      path: pathOf(caller, path),
       capability: 'read',
       sudo: false,
       parameters: () => ({}),
     });
-    if (!may) throw permissionDenied();
+  const bare = folder.join('/');
+  const authorise = () => {
+    const caller = parts.authenticator.authenticate(request.token, namespace, clock.wallMs());
+    // Uses are counted where writes are made; a watch would go uncounted.
+    const isCounted = caller.record.usesLeft !== 0;
+    const may = mayRead(caller, bare) || (bare !== '' && mayRead(caller, `${bare}/`));
+    if (isCounted || !may) throw permissionDenied();
     return caller;
   };
   const caller = authorise();
   await parts.auditor.request({
     operation: watchOperation(engine),
     namespace,
-    path: watching.policyPath(mount, request.path),
+    path: watching.policyPath(mount, bare),
     caller,
     payload: { mount: request.mount, path: request.path },
     correlationId: request.correlationId,
@@ -58,7 +65,7 @@ export async function* watchSecrets(
     request.afterRevision === 0 ? backend.store.revision + 1 : request.afterRevision + 1
   ) as Revision;
   for await (const batch of backend.store.watch(prefix, from, request.signal)) {
-    authorise();
+    const watcher = authorise();
     const barrier = records.barrier();
     const events: SecretEvent[] = [];
     let revision = 0;
@@ -71,7 +78,9 @@ export async function* watchSecrets(
         value: event.kind === 'put' ? barrier.openValue(place, event.value) : undefined,
         revision: event.revision,
       };
-      events.push(...watching.events(change));
+      // A folder may hold secrets that another rule denies.
+      for (const told of watching.events(change))
+        if (mayRead(watcher, told.path)) events.push(told);
     }
     yield { events, revision };
   }

@@ -59,7 +59,7 @@ function patch(): Operation {
         const change = parseData(data);
         const secret = new Secret(storage, mount, path);
         const record = secret.requireRecord();
-        checkAndSet(record, readConfig(storage, mount), cas ?? record.currentVersion);
+        checkAndSet(record, readConfig(storage, mount), cas);
         const current = versionOf(record, record.currentVersion);
         const present =
           current === undefined || isDeleted(current, nowMs)

@@ -27,8 +27,8 @@ export function kvEngine(): EnginePlugin {
       events({ path, value, revision }) {
         const told = { path: path.join('/'), revision };
         if (value === undefined) return [{ ...told, kind: 'purge', version: 0 }];
-        const { change, changedVersion } = decodeRecord<SecretRecord>(value);
-        return [{ ...told, kind: change, version: changedVersion }];
+        const { change, changedVersions } = decodeRecord<SecretRecord>(value);
+        return changedVersions.map((version) => ({ ...told, kind: change, version }));
       },
     },
   };

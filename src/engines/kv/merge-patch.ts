@@ -1,16 +1,17 @@
 type JsonObject = Readonly<Record<string, unknown>>;
 
-const DEPTH_MAX = 128;
-
-/** JSON merge patch (RFC 7396): null removes a field, objects merge, all else replaces. */
-export function mergePatch(target: JsonObject, patch: JsonObject, depth = 0): JsonObject {
+/**
+ * JSON merge patch (RFC 7396): null removes a field, objects merge, all else replaces.
+ * Recurses: both must be bounded in depth.
+ */
+export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   // A map, so that a field called "__proto__" is a field like any other.
   const merged = new Map<string, unknown>(Object.entries(target));
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) merged.delete(name);
-    else if (isObject(value) && depth < DEPTH_MAX) {
+    else if (isObject(value)) {
       const before = merged.get(name);
-      merged.set(name, mergePatch(isObject(before) ? before : {}, value, depth + 1));
+      merged.set(name, mergePatch(isObject(before) ? before : {}, value));
     } else merged.set(name, value);
   }
   return fromEntries(merged);

@@ -1,8 +1,10 @@
+import { StrongroomError } from '../../lib/index.ts';
 import { defineOperation, type Operation, type WriteContext } from '../../vault/index.ts';
 import * as messages from './messages.ts';
 import {
   checkCustomMetadata,
   kinds,
+  MAX_VERSIONS_MAX,
   type MountConfig,
   newRecord,
   readConfig,
@@ -51,7 +53,7 @@ function getMetadata(): Operation {
       handle({ storage, mount }, { path }) {
         const {
           change: _,
-          changedVersion: __,
+          changedVersions: __,
           ...record
         } = new Secret(storage, mount, path).requireRecord();
         return { ...record, oldestVersion: record.versions[0]?.version ?? 0 };
@@ -124,7 +126,7 @@ function update(
     customMetadata: entries,
     updatedAtMs: nowMs,
     change: 'metadata',
-    changedVersion: before.currentVersion,
+    changedVersions: [before.currentVersion],
   });
   return {};
 }
@@ -186,6 +188,12 @@ function config(): readonly Operation[] {
 }
 
 function withSettings<T extends MountConfig>(before: T, asked: Settings): T {
+  if ((asked.maxVersions ?? 0) > MAX_VERSIONS_MAX) {
+    throw new StrongroomError(
+      'request.invalid',
+      `Cannot keep so many versions of a secret: maxVersions is at most ${MAX_VERSIONS_MAX}`,
+    );
+  }
   return {
     ...before,
     maxVersions: asked.maxVersions ?? before.maxVersions,

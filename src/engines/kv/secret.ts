@@ -12,6 +12,12 @@ import {
 export const kinds = { config: 1, metadata: 2, data: 3 } as const;
 
 export const MAX_VERSIONS_DEFAULT = 10;
+/** A secret's history is one record, rewritten with each version. */
+export const MAX_VERSIONS_MAX = 1000;
+/** How deep the JSON of a secret may nest. */
+const DEPTH_MAX = 100;
+const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
+  utf8Bytes('"\\{}[]');
 const CUSTOM_ENTRIES_MAX = 64;
 const CUSTOM_KEY_BYTES_MAX = 128;
 const CUSTOM_VALUE_BYTES_MAX = 512;
@@ -36,7 +42,7 @@ export interface SecretRecord {
   readonly customMetadata: Readonly<Record<string, string>>;
   /** What the last change was, for watchers. */
   readonly change: 'put' | 'delete' | 'undelete' | 'destroy' | 'metadata';
-  readonly changedVersion: number;
+  readonly changedVersions: readonly number[];
 }
 
 export interface MountConfig {
@@ -121,7 +127,7 @@ export function newRecord(nowMs: number): SecretRecord {
     deleteVersionAfterMs: 0,
     customMetadata: {},
     change: 'metadata',
-    changedVersion: 0,
+    changedVersions: [],
   };
 }
 
@@ -152,12 +158,13 @@ export function checkAndSet(
   throw new StrongroomError(
     'kv.check-and-set-mismatch',
     `Cannot write the secret: cas says that version ${cas} is current, it is ${current}; read it again`,
-    { details: { current } },
+    { details: { currentVersion: current } },
   );
 }
 
 /** @returns the object. @throws StrongroomError `kv.invalid-data` */
 export function parseData(data: Uint8Array): Record<string, unknown> {
+  if (depthOf(data) > DEPTH_MAX) throw invalidData(`it is deeper than ${DEPTH_MAX}`);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
@@ -169,6 +176,23 @@ export function parseData(data: Uint8Array): Record<string, unknown> {
     throw invalidData('it is not a JSON object');
   }
   return value as Record<string, unknown>;
+}
+
+/** How deep JSON text nests at most, without parsing it: parsing and printing would recurse. */
+function depthOf(json: Uint8Array): number {
+  let depth = 0;
+  let deepest = 0;
+  let isInString = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (isInString) {
+      if (byte === BACKSLASH) at++;
+      else if (byte === QUOTE) isInString = false;
+    } else if (byte === QUOTE) isInString = true;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
+  }
+  return deepest;
 }
 
 /** @throws StrongroomError `request.invalid` */

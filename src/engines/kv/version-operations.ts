@@ -53,7 +53,9 @@ export function versionOperations(): readonly Operation[] {
         handle: (context, { path, versions }) =>
           change(context, path, 'undelete', (record) =>
             record.versions.map((one) =>
-              versions.includes(one.version) && !one.destroyed ? { ...one, deletedAtMs: 0 } : one,
+              versions.includes(one.version) && !one.destroyed && one.deletedAtMs !== 0
+                ? { ...one, deletedAtMs: 0 }
+                : one,
             ),
           ),
       },
@@ -71,7 +73,7 @@ export function versionOperations(): readonly Operation[] {
         handle: (context, { path, versions }) =>
           change(context, path, 'destroy', (record, secret) =>
             record.versions.map((one) => {
-              if (!versions.includes(one.version)) return one;
+              if (!versions.includes(one.version) || one.destroyed) return one;
               dropData(context.storage, context.mount, secret, one.version);
               return { ...one, destroyed: true };
             }),
@@ -98,14 +100,14 @@ function change(
   const record = secret.record();
   if (record === undefined) return {};
   const versions = make(record, secret);
-  const changed = versions.find((one, at) => one !== record.versions[at]);
-  if (changed === undefined) return {};
+  const changed = versions.filter((one, at) => one !== record.versions[at]);
+  if (changed.length === 0) return {};
   writeRecord(storage, mount, secret, {
     ...record,
     versions,
     updatedAtMs: nowMs,
     change: kind,
-    changedVersion: changed.version,
+    changedVersions: changed.map((one) => one.version),
   });
   return {};
 }

@@ -29,14 +29,15 @@ export function writeVersion(
   checkAndSet(before, config, cas);
   const base = before ?? newRecord(nowMs);
   const version = base.currentVersion + 1;
-  const endsAfterMs = base.deleteVersionAfterMs || config.deleteVersionAfterMs;
+  const endsAfterMs = lesser(base.deleteVersionAfterMs, config.deleteVersionAfterMs);
   const made = {
     version,
     createdAtMs: nowMs,
     deletedAtMs: endsAfterMs === 0 ? 0 : nowMs + endsAfterMs,
     destroyed: false,
   };
-  const keptMax = base.maxVersions || config.maxVersions || MAX_VERSIONS_DEFAULT;
+  // As Vault has it: a secret may keep more than its mount says, not fewer.
+  const keptMax = Math.max(base.maxVersions, config.maxVersions) || MAX_VERSIONS_DEFAULT;
   const versions = [...base.versions, made];
   const dropped = versions.splice(0, Math.max(0, versions.length - keptMax));
   for (const one of dropped) dropData(storage, mount, secret, one.version);
@@ -47,10 +48,15 @@ export function writeVersion(
     currentVersion: version,
     versions,
     change: 'put',
-    changedVersion: version,
+    changedVersions: [version],
   };
   writeRecord(storage, mount, secret, record);
   return { version: made, customMetadata: record.customMetadata };
+}
+
+/** Of two durations where 0 means none is set. */
+function lesser(a: number, b: number): number {
+  return a === 0 || b === 0 ? a || b : Math.min(a, b);
 }
 
 export function dropData(

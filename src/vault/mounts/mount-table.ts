@@ -18,8 +18,8 @@ export class MountTable {
    * @throws StrongroomError `request.invalid`, `mount.not-found` also when another engine is there.
    */
   find(namespace: NamespaceRef, path: string, engine: string): MountRef {
-    const bare = path.endsWith('/') ? path.slice(0, -1) : path;
-    const mount = this.#records.read(this.#kindOf(namespace), bare);
+    // Taken as it stands: the policy was asked about this very spelling.
+    const mount = this.#records.read(this.#kindOf(namespace), path);
     if (mount === undefined || mount.type !== engine) throw notMounted(engine);
     return mount;
   }

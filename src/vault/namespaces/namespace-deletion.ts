@@ -5,8 +5,10 @@ import { decodeRecord, ROOT_NAMESPACE, systemArea, systemKind } from '../places.
 import type { VaultBackend } from '../ports.ts';
 import type { StoragePort } from '../storage-port.ts';
 import type { TransactionRunner } from '../transaction-runner.ts';
+import type { NamespaceRecord } from './namespace-record.ts';
 
 const DELETIONS_A_PASS = 100;
+const FINISH_MS = 30_000;
 const deletions = systemArea(ROOT_NAMESPACE, systemKind.deletion);
 
 /**
@@ -25,8 +27,12 @@ export class NamespaceDeletion {
     this.#runner = runner;
   }
 
-  /** @param uuid hex. */
-  async finish(uuid: string, path: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Not bound to a caller's patience: half a deletion helps nobody.
+   * @param uuid hex.
+   */
+  async finish(uuid: string, path: string): Promise<void> {
+    const signal = AbortSignal.timeout(FINISH_MS);
     const namespace = fromHex(uuid);
     await this.#backend.namespaceKeys.destroy(namespace);
     await this.#backend.commit(
@@ -35,7 +41,12 @@ export class NamespaceDeletion {
     );
     await this.#runner.run(
       (storage) => {
-        storage.delete(systemArea(ROOT_NAMESPACE, systemKind.namespace), namespaceSegments(path));
+        // Finished twice, by two who took it up: the name may already be another's.
+        const area = systemArea(ROOT_NAMESPACE, systemKind.namespace);
+        const bytes = storage.get(area, namespaceSegments(path));
+        if (bytes !== undefined && decodeRecord<NamespaceRecord>(bytes).uuid === uuid) {
+          storage.delete(area, namespaceSegments(path));
+        }
         storage.delete(systemArea(ROOT_NAMESPACE, systemKind.namespaceId), [uuid]);
         storage.delete(deletions, [uuid]);
       },
@@ -43,8 +54,8 @@ export class NamespaceDeletion {
     );
   }
 
-  /** Takes up what an earlier leader left unfinished. */
-  async resume(signal: AbortSignal): Promise<void> {
+  /** Takes up what was left unfinished, here or by an earlier leader. */
+  async resume(): Promise<void> {
     const left: { readonly uuid: string; readonly path: string }[] = [];
     {
       using storage = this.#storage.view();
@@ -54,6 +65,6 @@ export class NamespaceDeletion {
         if (bytes !== undefined) left.push({ uuid, ...decodeRecord<{ path: string }>(bytes) });
       }
     }
-    for (const { uuid, path } of left) await this.finish(uuid, path, signal);
+    for (const { uuid, path } of left) await this.finish(uuid, path);
   }
 }

@@ -1,12 +1,12 @@
-import { hex, StrongroomError } from '../../lib/index.ts';
+import { hasCode, hex, StrongroomError } from '../../lib/index.ts';
 import { defineOperation, type Operation, type ProcedureContext } from '../define-operation.ts';
 import type { MessageSpec } from '../operation.ts';
-import { checkName, namespaceSegments } from '../paths.ts';
+import { checkName, namespaceSegments, pathSegments } from '../paths.ts';
 import { decodeRecord, encodeRecord, ROOT_NAMESPACE, systemArea, systemKind } from '../places.ts';
 import { putDefaultPolicy } from '../policies/default-policy.ts';
 import type { VaultBackend } from '../ports.ts';
 import { pageFields, pageOf, revision } from '../revision-field.ts';
-import type { StorageView } from '../storage/storage.ts';
+import type { StorageTransaction, StorageView } from '../storage/storage.ts';
 import type { NamespaceDeletion } from './namespace-deletion.ts';
 import type { NamespaceRecord, NamespaceRef } from './namespace-record.ts';
 import { notFound } from './namespace-registry.ts';
@@ -81,17 +81,7 @@ export function namespaceOperations(
         kind: 'read',
         async handle({ storage, namespace }, page) {
           const above = namespaceSegments(namespace.path);
-          const listing = await storage.list(records, above, pageOf(page));
-          // A namespace with others inside is listed as itself and as a folder.
-          const names = listing.names.filter((name) => !name.endsWith('/'));
-          const namespaces = names.flatMap((name) => {
-            const full = [...above, name];
-            const found = read(storage, full);
-            return found === undefined || found.deleting === true
-              ? []
-              : [{ id: found.uuid, path: full.join('/') }];
-          });
-          return { namespaces, more: listing.more };
+          return listed(storage, above, pageOf(page));
         },
       },
     }),
@@ -110,6 +100,33 @@ export function namespaceOperations(
   ];
 }
 
+/** One page; what is being deleted and the folders of nested ones do not count. */
+async function listed(
+  storage: StorageView,
+  above: readonly string[],
+  page: { readonly after?: string; readonly limit: number },
+) {
+  const namespaces: { readonly id: string; readonly path: string }[] = [];
+  let { after } = page;
+  for (;;) {
+    const wanted = page.limit - namespaces.length;
+    const listing = await storage.list(records, above, {
+      ...(after === undefined ? {} : { after }),
+      limit: wanted,
+    });
+    for (const name of listing.names) {
+      after = name;
+      // A namespace with others inside is listed as itself and as a folder.
+      const found = name.endsWith('/') ? undefined : read(storage, [...above, name]);
+      if (found === undefined || found.deleting === true) continue;
+      namespaces.push({ id: found.uuid, path: [...above, name].join('/') });
+    }
+    if (!listing.more || namespaces.length >= page.limit) {
+      return { namespaces, more: listing.more };
+    }
+  }
+}
+
 async function create(backend: VaultBackend, context: ProcedureContext, full: readonly string[]) {
   const uuid = context.random.bytes(UUID_BYTES);
   const check = (storage: StorageView) => {
@@ -126,19 +143,27 @@ async function create(backend: VaultBackend, context: ProcedureContext, full: re
   // First without a key, so that a name that is taken costs nothing.
   await context.transact(check);
   await backend.namespaceKeys.create(uuid);
+  const answer = { id: hex(uuid), path: full.join('/') };
   try {
-    await context.transact(async (storage) => {
-      check(storage);
-      const record: NamespaceRecord = { uuid: hex(uuid), createdAtMs: context.nowMs };
-      storage.put(records, full, encodeRecord(record));
-      storage.put(ids, [hex(uuid)], encodeRecord({ path: full.join('/') }));
-      await putDefaultPolicy(storage, uuid);
-    });
+    await context.transact(
+      async (storage) => {
+        check(storage);
+        const record: NamespaceRecord = { uuid: hex(uuid), createdAtMs: context.nowMs };
+        storage.put(records, full, encodeRecord(record));
+        storage.put(ids, [hex(uuid)], encodeRecord({ path: full.join('/') }));
+        await putDefaultPolicy(storage, uuid);
+      },
+      { answer: () => answer },
+    );
   } catch (error) {
-    await backend.namespaceKeys.destroy(uuid);
+    // Only where it is sure that nothing was made: a namespace without its key would be lost, a key
+    // without a namespace costs a few bytes.
+    if (hasCode(error, 'namespace.exists', 'namespace.not-found', 'store.conflict')) {
+      await backend.namespaceKeys.destroy(uuid);
+    }
     throw error;
   }
-  return { id: hex(uuid), path: full.join('/') };
+  return answer;
 }
 
 async function remove(
@@ -146,7 +171,7 @@ async function remove(
   context: ProcedureContext,
   full: readonly string[],
 ) {
-  const { result: uuid } = await context.transact(async (storage) => {
+  const mark = async (storage: StorageTransaction) => {
     const found = read(storage, full);
     if (found === undefined) throw notFound();
     const below = await storage.list(records, full, { limit: 1 });
@@ -159,17 +184,16 @@ async function remove(
     storage.put(records, full, encodeRecord({ ...found, deleting: true }));
     storage.put(deletions, [found.uuid], encodeRecord({ path: full.join('/') }));
     return found.uuid;
-  });
-  await deletion.finish(uuid, full.join('/'), context.signal);
+  };
+  // From here on nothing in it is served, and a retry finds it done.
+  const { result: uuid } = await context.transact(mark, { answer: () => ({}) });
+  await deletion.finish(uuid, full.join('/'));
   return {};
 }
 
 /** From the root; every segment is a name as policies and URLs can carry it. */
 function fullPath(namespace: NamespaceRef, path: string): readonly string[] {
-  const relative = namespaceSegments(path).map((segment) => checkName(segment, 'path'));
-  if (relative.length === 0) {
-    throw new StrongroomError('request.invalid', 'Cannot take the request: "path" is empty');
-  }
+  const relative = pathSegments(path, 'path').map((segment) => checkName(segment, 'path'));
   return namespaceSegments([namespace.path, ...relative].filter((part) => part !== '').join('/'));
 }
 

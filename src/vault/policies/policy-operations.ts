@@ -34,6 +34,7 @@ export function policyOperations(): readonly Operation[] {
       name: 'policy.put',
       summary: 'Writes a policy, parsed and checked first',
       pathTemplate: PATH,
+      policyPath,
       capability: 'update',
       request: putRequest,
       response: change,
@@ -55,6 +56,7 @@ export function policyOperations(): readonly Operation[] {
       name: 'policy.get',
       summary: 'A policy as it was written',
       pathTemplate: PATH,
+      policyPath,
       capability: 'read',
       request,
       response: getResponse,
@@ -62,6 +64,7 @@ export function policyOperations(): readonly Operation[] {
         kind: 'read',
         handle({ storage, namespace }, asked) {
           const bare = policyName(asked.name);
+          if (bare === ROOT_POLICY_NAME) throw isProtected('read: it allows everything');
           const bytes = storage.get(systemArea(namespace.uuid, systemKind.policy), [bare]);
           if (bytes === undefined) throw policyNotFound();
           return { name: bare, policy: decodeRecord<PolicyRecord>(bytes).text };
@@ -72,6 +75,7 @@ export function policyOperations(): readonly Operation[] {
       name: 'policy.delete',
       summary: 'Deletes a policy; tokens that name it lose what it allowed',
       pathTemplate: PATH,
+      policyPath,
       capability: 'delete',
       request,
       response: change,
@@ -97,12 +101,18 @@ export function policyOperations(): readonly Operation[] {
         kind: 'read',
         async handle({ storage, namespace }, asked) {
           const area = systemArea(namespace.uuid, systemKind.policy);
-          const { names, more } = await storage.list(area, [], pageOf(asked));
-          return { names, more };
+          const page = pageOf(asked);
+          const { names, more } = await storage.list(area, [], page);
+          return withRoot(names, more, page);
         },
       },
     }),
   ];
+}
+
+/** Case does not matter, so it must not matter to the policy that decides either. */
+function policyPath(asked: { readonly name: string }): string {
+  return `sys/policies/acl/${asked.name.toLowerCase()}`;
 }
 
 function policyName(given: string): string {
@@ -118,4 +128,18 @@ function policyNotFound(): StrongroomError {
 
 function isProtected(what: string): StrongroomError {
   return new StrongroomError('policy.protected', `This policy is built in and cannot be ${what}`);
+}
+
+/** `root` is listed like any other, though it is nowhere stored. */
+function withRoot(
+  stored: readonly string[],
+  more: boolean,
+  page: { readonly after?: string; readonly limit: number },
+): { readonly names: readonly string[]; readonly more: boolean } {
+  const last = stored.at(-1);
+  const isBefore = page.after !== undefined && page.after >= ROOT_POLICY_NAME;
+  const isBehind = more && last !== undefined && last < ROOT_POLICY_NAME;
+  if (isBefore || isBehind) return { names: stored, more };
+  const names = [...stored, ROOT_POLICY_NAME].sort();
+  return { names: names.slice(0, page.limit), more: more || names.length > page.limit };
 }

@@ -72,14 +72,19 @@ function lookupOperations(parts: TokenParts): readonly Operation[] {
       name: 'token.lookup',
       summary: 'What a token is and may',
       pathTemplate: 'auth/token/lookup',
+      policyPath: byTokenOrAccessor('auth/token/lookup'),
       capability: 'update',
       request: messages.tokenRequest,
       response: messages.lookupResponse,
       run: {
         kind: 'read',
         handle(context, request) {
-          const { place, record } = find(parts, context, request);
-          return { ...looked(context, place, record), token: request.token };
+          const { place, record, caller } = find(parts, context, request);
+          return {
+            ...looked(context, place, record),
+            namespace: caller.namespace.path,
+            token: request.token,
+          };
         },
       },
     }),
@@ -136,6 +141,7 @@ function renewOperations(parts: TokenParts): readonly Operation[] {
       name: 'token.renew',
       summary: 'Lets a token live longer',
       pathTemplate: 'auth/token/renew',
+      policyPath: byTokenOrAccessor('auth/token/renew'),
       capability: 'update',
       request: messages.renewRequest,
       response: messages.authResponse,
@@ -186,6 +192,7 @@ function revokeOperations(parts: TokenParts): readonly Operation[] {
           ? 'Ends a token and all its children'
           : 'Ends a token; its children become orphans',
       pathTemplate: path,
+      policyPath: byTokenOrAccessor(path),
       capability: 'update',
       needsSudo: () => sudo,
       request: messages.tokenRequest,
@@ -239,6 +246,11 @@ function capabilitiesOperation(parts: TokenParts): Operation {
       },
     },
   });
+}
+
+/** Who may name a token only by its accessor has a path of its own, as in Vault. */
+function byTokenOrAccessor(path: string) {
+  return ({ token }: { readonly token: string }) => (token === '' ? `${path}-accessor` : path);
 }
 
 /** The token that a request names, which must be of this namespace or one below it. */

@@ -1,8 +1,10 @@
 import { type Clock, equalBytes, hasCode, type Timer } from '../../lib/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Counter, Logger, Metrics } from '../../telemetry/index.ts';
+import type { NamespaceDeletion } from '../namespaces/namespace-deletion.ts';
 import { SYSTEM_MOUNT, systemKind } from '../places.ts';
 import type { VaultBackend } from '../ports.ts';
+import type { StorageTransaction } from '../storage/storage.ts';
 import type { TransactionRunner } from '../transaction-runner.ts';
 import type { TokenRecord } from './token-record.ts';
 import { childrenOf, dropToken, forgetChild, readToken, type TokenPlace } from './token-store.ts';
@@ -12,6 +14,13 @@ const PASS_MS = 1_000;
 const TOKENS_A_PASS = 200;
 const CHILDREN_A_STEP = 64;
 const STEP_MS = 30_000;
+/** What ends a pass without a word: another node, or a later pass, goes on. */
+const EXPECTED = [
+  'raft.not-leader',
+  'raft.outcome-unknown',
+  'seal.sealed',
+  'store.conflict',
+] as const;
 
 /**
  * Works off tokens that ended, on the leader, by their deadlines: whoever has ended is refused at
@@ -23,6 +32,7 @@ export class TokenReaper {
   readonly #store: Store;
   readonly #backend: VaultBackend;
   readonly #runner: TransactionRunner;
+  readonly #deletion: NamespaceDeletion;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #ended: Counter;
@@ -34,6 +44,8 @@ export class TokenReaper {
   constructor(options: {
     readonly backend: VaultBackend;
     readonly runner: TransactionRunner;
+    /** Namespace deletions that were left unfinished are taken up in the same passes. */
+    readonly deletion: NamespaceDeletion;
     readonly clock: Clock;
     readonly log: Logger;
     readonly metrics: Metrics;
@@ -41,6 +53,7 @@ export class TokenReaper {
     this.#store = options.backend.store;
     this.#backend = options.backend;
     this.#runner = options.runner;
+    this.#deletion = options.deletion;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#ended = options.metrics.counter({
@@ -83,19 +96,33 @@ export class TokenReaper {
   async #pass(): Promise<boolean> {
     if (!this.#backend.isLeader() || this.#backend.barrier() === undefined) return false;
     try {
+      await this.#deletion.resume();
       const due = await this.#store.expired(this.#clock.wallMs(), TOKENS_A_PASS);
+      let ended = 0;
       for (const { key } of due) {
         if (this.#stopped) return false;
         const place = this.#tokenAt(key);
-        if (place !== undefined) await this.#end(place);
+        if (place !== undefined && (await this.#tryEnd(place))) ended++;
       }
-      return due.length === TOKENS_A_PASS;
+      // Without progress a full page would be tried again at once, and again.
+      return due.length === TOKENS_A_PASS && ended > 0;
     } catch (error) {
       // Lost leadership, was sealed, or no majority: the next pass, here or elsewhere, goes on.
-      if (
-        !hasCode(error, 'raft.not-leader', 'raft.outcome-unknown', 'seal.sealed', 'store.conflict')
-      )
-        this.#log.warn({ error: String(error) }, 'Could not work off ended tokens');
+      if (!hasCode(error, ...EXPECTED)) {
+        this.#log.warn({ error: String(error) }, 'Could not work off what ended');
+      }
+      return false;
+    }
+  }
+
+  /** One that cannot be ended does not keep the others. */
+  async #tryEnd(place: TokenPlace): Promise<boolean> {
+    try {
+      await this.#end(place);
+      return true;
+    } catch (error) {
+      if (hasCode(error, ...EXPECTED)) throw error;
+      this.#log.warn({ error: String(error) }, 'Could not end a token');
       return false;
     }
   }
@@ -124,7 +151,7 @@ export class TokenReaper {
           if (record === undefined || !isDue(record, this.#clock.wallMs())) return false;
           const children = await childrenOf(storage, place, CHILDREN_A_STEP);
           for (const child of children) {
-            const found = readToken(storage, child);
+            const found = readIfKeyed(storage, child);
             if (found !== undefined)
               putToken(storage, child.namespace, child.hash, orphaned(record, found));
             forgetChild(storage, place, child);
@@ -140,6 +167,16 @@ export class TokenReaper {
       );
       isLeft = outcome.kind === 'done' && outcome.result;
     }
+  }
+}
+
+/** A child in a namespace that was deleted is gone with the namespace's key. */
+function readIfKeyed(storage: StorageTransaction, place: TokenPlace): TokenRecord | undefined {
+  try {
+    return readToken(storage, place);
+  } catch (error) {
+    if (hasCode(error, 'barrier.no-namespace-key')) return undefined;
+    throw error;
   }
 }
 

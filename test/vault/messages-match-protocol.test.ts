@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import descriptor from 'protobufjs/ext/descriptor/index.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FieldSpec, MessageSpec } from '../../src/vault/index.ts';
+import { startVault, type VaultFixture } from '../harness/vault.ts';
+
+interface Field {
+  readonly name: string;
+  readonly jsonName: string;
+  readonly type: string;
+  readonly typeName?: string;
+  readonly label: string;
+  readonly proto3Optional?: boolean;
+}
+interface Message {
+  readonly name: string;
+  readonly field?: readonly Field[];
+  readonly nestedType?: readonly (Message & {
+    readonly options?: { readonly mapEntry?: boolean };
+  })[];
+}
+interface Method {
+  readonly name: string;
+  readonly inputType: string;
+  readonly outputType: string;
+}
+interface File {
+  readonly package: string;
+  readonly messageType?: readonly Message[];
+  readonly service?: readonly { readonly name: string; readonly method: readonly Method[] }[];
+}
+
+const set = descriptor.FileDescriptorSet.decode(
+  readFileSync('src/wire/generated/descriptors.binpb'),
+).toJSON() as { readonly file: readonly File[] };
+const files = set.file.filter((file) => file.package === 'strongroom.v1');
+const messages = new Map(
+  files
+    .flatMap((file) => file.messageType ?? [])
+    .map((message) => [`.strongroom.v1.${message.name}`, message]),
+);
+
+/** Streams that the face carries by itself, past the operation table. */
+const notOperations = ['PipelineService', 'WatchService'];
+const methods = files
+  .flatMap((file) => file.service ?? [])
+  .filter((service) => !notOperations.includes(service.name))
+  .flatMap((service) =>
+    service.method.map((method) => ({
+      operation: `${lowerFirst(service.name.replace(/Service$/, ''))}.${lowerFirst(method.name)}`,
+      method,
+    })),
+  );
+
+const SCALARS: Readonly<Record<string, string>> = {
+  TYPE_STRING: 'string',
+  TYPE_BYTES: 'bytes',
+  TYPE_UINT32: 'uint32',
+  TYPE_UINT64: 'uint64',
+  TYPE_BOOL: 'bool',
+};
+
+describe('the operation table and the protocol', () => {
+  let fixture: VaultFixture;
+  beforeAll(async () => {
+    fixture = await startVault();
+  });
+  afterAll(() => fixture[Symbol.asyncDispose]());
+
+  it('name the same operations', () => {
+    expect(methods.length).toBeGreaterThan(40);
+    expect([...fixture.vault.operations.keys()].sort()).toEqual(
+      methods.map(({ operation }) => operation).sort(),
+    );
+  });
+
+  it.each(methods)('agree on every field of $operation', ({ operation, method }) => {
+    const face = fixture.vault.operations.get(operation);
+    expect(shapeOfSpec(face?.request ?? {})).toEqual(shapeOfMessage(method.inputType));
+    expect(shapeOfSpec(face?.response ?? {})).toEqual(shapeOfMessage(method.outputType));
+  });
+
+  it.each(methods)('hash what is secret in $operation', ({ operation }) => {
+    const face = fixture.vault.operations.get(operation);
+    const secret = /^(?:data|token|share|shares|rootToken|joinToken|value)$/;
+    for (const spec of [face?.request ?? {}, face?.response ?? {}]) {
+      for (const [name, field] of Object.entries(spec)) {
+        if (secret.test(name))
+          expect({ name, sensitive: field.sensitive }).toEqual({ name, sensitive: true });
+      }
+    }
+  });
+});
+
+function shapeOfSpec(spec: MessageSpec): unknown {
+  return Object.fromEntries(
+    Object.entries(spec).map(([name, field]) => [
+      name,
+      { type: shapeOfType(field.type), optional: isOptional(field) },
+    ]),
+  );
+}
+
+/** A message field always tells "not given" apart, with or without the word. */
+function isOptional(field: FieldSpec): boolean {
+  const isMessage = typeof field.type === 'object' && 'message' in field.type;
+  return !isMessage && field.optional === true;
+}
+
+function shapeOfType(type: FieldSpec['type']): unknown {
+  if (typeof type === 'string') return type;
+  if ('list' in type) return { list: shapeOfType(type.list) };
+  return { message: shapeOfSpec(type.message) };
+}
+
+function shapeOfMessage(typeName: string): unknown {
+  const message = messages.get(typeName);
+  if (message === undefined) throw new Error(`No message ${typeName}`);
+  return Object.fromEntries(
+    (message.field ?? []).map((field) => [
+      field.jsonName,
+      { type: shapeOfField(message, field), optional: isOptionalField(field) },
+    ]),
+  );
+}
+
+function isOptionalField(field: Field): boolean {
+  return field.type !== 'TYPE_MESSAGE' && field.proto3Optional === true;
+}
+
+function shapeOfField(message: Message, field: Field): unknown {
+  const isMap = message.nestedType?.some(
+    (nested) => nested.options?.mapEntry === true && field.typeName?.endsWith(`.${nested.name}`),
+  );
+  if (isMap === true) return 'map';
+  const one =
+    field.type === 'TYPE_MESSAGE'
+      ? { message: shapeOfMessage(field.typeName ?? '') }
+      : (SCALARS[field.type] ?? field.type);
+  return field.label === 'LABEL_REPEATED' ? { list: one } : one;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,332 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { json, parsed, startVault, type VaultFixture } from '../harness/vault.ts';
+
+const at = (path: string) => ({ mount: 'secret', path });
+const secretOf = (value: unknown) => ({ data: json(value) });
+
+let v: VaultFixture;
+beforeEach(async () => {
+  v = await startVault();
+});
+afterEach(() => v[Symbol.asyncDispose]());
+
+describe('a request', () => {
+  it('of a root token writes and reads a secret, with the revision that it made', async () => {
+    const put = await v.call('kv.put', { ...at('team/db'), ...secretOf({ password: 'x' }) });
+    expect(put['revision']).toBe(v.store.revision);
+    const got = await v.call('kv.get', at('team/db'));
+    expect(parsed(got['data'])).toEqual({ password: 'x' });
+    expect(got['revision']).toBe(put['revision']);
+  });
+
+  it('costs one proposal with two puts', async () => {
+    const before = v.proposals.length;
+    await v.call('kv.put', { ...at('a'), ...secretOf({}) });
+    expect(v.proposals.length).toBe(before + 1);
+    expect(v.proposals.at(-1)?.writes.map((write) => write.kind)).toEqual(['put', 'put']);
+  });
+
+  it('is refused without a token, with a wrong one, and with one that is none', async () => {
+    for (const token of [undefined, '', 'x', `srt.${'A'.repeat(43)}`, `${v.rootToken}x`]) {
+      expect(await v.codeOf('kv.get', at('a'), { token })).toBe('auth.permission-denied');
+    }
+  });
+
+  it('of a sealed node says so and looks nothing up', async () => {
+    v.set.sealed = true;
+    expect(await v.codeOf('kv.get', at('a'))).toBe('seal.sealed');
+    expect(await v.codeOf('seal.status', {}, { token: undefined })).toBe('ok');
+  });
+
+  it('that writes is forwarded by a node that does not lead; one that reads is not', async () => {
+    v.set.leader = false;
+    await v.call('kv.put', { ...at('a'), ...secretOf({}) });
+    expect(v.forwarded.map((one) => one.operation)).toEqual(['kv.put']);
+    expect(await v.codeOf('kv.get', at('a'))).toBe('kv.not-found');
+    expect(v.forwarded.length).toBe(1);
+  });
+
+  it('for an operation that is not there is told so', async () => {
+    expect(await v.codeOf('kv.steal')).toBe('request.unknown-operation');
+  });
+
+  it('that was called off does nothing', async () => {
+    const signal = AbortSignal.abort();
+    const before = v.store.revision;
+    const put = { ...at('a'), ...secretOf({}) };
+    expect(await v.codeOf('kv.put', put, { signal })).toBe('request.cancelled');
+    expect(v.store.revision).toBe(before);
+  });
+});
+
+describe('bad input', () => {
+  const bad: readonly (readonly [string, string, Record<string, unknown>, string])[] = [
+    ['an unknown field', 'kv.get', { ...at('a'), colour: 1 }, 'request.invalid'],
+    ['a number for a string', 'kv.get', { mount: 'secret', path: 7 }, 'request.invalid'],
+    ['a fraction', 'kv.get', { ...at('a'), version: 1.5 }, 'request.invalid'],
+    ['a negative number', 'kv.get', { ...at('a'), version: -1 }, 'request.invalid'],
+    ['a string for bytes', 'kv.put', { ...at('a'), data: '{}' }, 'request.invalid'],
+    ['an empty path', 'kv.get', at(''), 'request.invalid'],
+    ['a leading slash', 'kv.get', at('/a'), 'request.invalid'],
+    ['a trailing slash', 'kv.get', at('a/'), 'request.invalid'],
+    ['a doubled slash', 'kv.get', at('a//b'), 'request.invalid'],
+    ['a parent segment', 'kv.get', at('a/../b'), 'request.invalid'],
+    ['a dot segment', 'kv.get', at('./b'), 'request.invalid'],
+    ['a NUL', 'kv.get', at('a\0b'), 'request.invalid'],
+    ['a line feed', 'kv.get', at('a\nb'), 'request.invalid'],
+    ['half a character', 'kv.get', at('a\ud800'), 'request.invalid'],
+    ['a long segment', 'kv.get', at('x'.repeat(513)), 'request.invalid'],
+    ['a deep path', 'kv.get', at(Array(33).fill('a').join('/')), 'request.invalid'],
+    ['a long path', 'kv.get', at('a/'.repeat(3000)), 'request.too-large'],
+    ['a mount with a slash', 'kv.get', { mount: 'secret/', path: 'a' }, 'request.invalid'],
+    ['a folder of slashes', 'kv.list', { mount: 'secret', path: '/' }, 'request.invalid'],
+    ['data that is no JSON', 'kv.put', { ...at('a'), data: Buffer.from('{') }, 'kv.invalid-data'],
+    ['data that is a list', 'kv.put', { ...at('a'), data: json([1]) }, 'kv.invalid-data'],
+    ['data that is null', 'kv.put', { ...at('a'), data: json(null) }, 'kv.invalid-data'],
+    ['data not in UTF-8', 'kv.put', { ...at('a'), data: Buffer.of(0xff) }, 'kv.invalid-data'],
+    ['no data', 'kv.put', at('a'), 'kv.invalid-data'],
+    [
+      'data that nests too deep',
+      'kv.put',
+      { ...at('a'), data: Buffer.from(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`) },
+      'kv.invalid-data',
+    ],
+    [
+      'too much data',
+      'kv.put',
+      { ...at('a'), data: new Uint8Array(1024 * 1024 + 1) },
+      'request.too-large',
+    ],
+    ['too many versions', 'kv.putMetadata', { ...at('a'), maxVersions: 9999 }, 'request.invalid'],
+    ['an unknown mount', 'kv.get', { mount: 'nowhere', path: 'a' }, 'mount.not-found'],
+    ['a namespace with a dot segment', 'namespace.create', { path: 'a/..' }, 'request.invalid'],
+    ['a namespace with a slash in front', 'namespace.create', { path: '/a' }, 'request.invalid'],
+    ['a mount over another', 'namespace.mount', { path: 'secret', type: 'kv' }, 'mount.in-use'],
+    ['a mount inside another', 'namespace.mount', { path: 'secret/x', type: 'kv' }, 'mount.in-use'],
+    ['a mount on sys', 'namespace.mount', { path: 'sys', type: 'kv' }, 'mount.in-use'],
+    ['an unknown engine', 'namespace.mount', { path: 'x', type: 'magic' }, 'mount.unknown-type'],
+  ];
+
+  it.each(bad)(
+    'such as %s is refused by name and changes nothing',
+    async (_what, operation, payload, code) => {
+      const before = v.store.revision;
+      expect(await v.codeOf(operation, payload)).toBe(code);
+      expect(v.store.revision).toBe(before);
+    },
+  );
+
+  it('is not quoted back when it is secret', async () => {
+    const data = Buffer.from('{"password": "hunter2", oops');
+    await expect(v.call('kv.put', { ...at('a'), data })).rejects.not.toThrow(/hunter2/);
+  });
+
+  it('in a namespace or request id is refused', async () => {
+    expect(await v.codeOf('kv.get', at('a'), { namespace: 'a/../b' })).toBe('request.invalid');
+    expect(await v.codeOf('kv.get', at('a'), { namespace: 'none' })).toBe('namespace.not-found');
+    const put = { ...at('a'), ...secretOf({}) };
+    for (const length of [1, 15, 65]) {
+      const requestId = new Uint8Array(length);
+      expect(await v.codeOf('kv.put', put, { requestId })).toBe('request.invalid');
+    }
+  });
+
+  it('with keys such as __proto__ is kept as it is', async () => {
+    const data = Buffer.from('{"__proto__": {"a": 1}, "constructor": 2}');
+    await v.call('kv.put', { ...at('p'), data });
+    const patch = Buffer.from('{"__proto__": {"b": 2}}');
+    await v.call('kv.patch', { ...at('p'), data: patch });
+    const got = await v.call('kv.get', at('p'));
+    expect(Buffer.from(got['data'] as Uint8Array).toString()).toBe(
+      '{"__proto__":{"a":1,"b":2},"constructor":2}',
+    );
+  });
+});
+
+describe('a retry with the same request id', () => {
+  const put = (value: number, cas?: number) => ({
+    ...at('r'),
+    ...secretOf({ value }),
+    ...(cas === undefined ? {} : { cas }),
+  });
+
+  it('gets the first answer and writes nothing', async () => {
+    const requestId = randomBytes(16);
+    const first = await v.call('kv.put', put(1, 0), { requestId });
+    const again = await v.call('kv.put', put(1, 0), { requestId });
+    expect(again).toEqual(first);
+    expect((await v.call('kv.getMetadata', at('r')))['currentVersion']).toBe(1);
+  });
+
+  it('finds what was made when the first answer was lost', async () => {
+    const requestId = randomBytes(16);
+    v.set.loseNextResult = true;
+    expect(await v.codeOf('kv.put', put(1, 0), { requestId })).toBe('raft.outcome-unknown');
+    const again = await v.call('kv.put', put(1, 0), { requestId });
+    expect(again['version']).toMatchObject({ version: 1 });
+  });
+
+  it('that overtakes the first waits for it', async () => {
+    const requestId = randomBytes(16);
+    const answers = await Promise.all([
+      v.call('kv.put', put(1, 0), { requestId }),
+      v.call('kv.put', put(1, 0), { requestId }),
+    ]);
+    expect(answers[1]).toEqual(answers[0]);
+  });
+
+  it('gets the very token that the first made, and the log does not show it', async () => {
+    const requestId = randomBytes(16);
+    const before = v.proposals.length;
+    const first = await v.call('token.create', {}, { requestId });
+    const again = await v.call('token.create', {}, { requestId });
+    expect(again['token']).toBe(first['token']);
+    const proposed = v.proposals.slice(before);
+    const bytes = Buffer.concat(
+      proposed.flatMap((tx) => [tx.receipt ?? new Uint8Array(), ...tx.writes.map(valueOf)]),
+    );
+    expect(bytes.length).toBeGreaterThan(100);
+    expect(bytes.includes(String(first['token']))).toBe(false);
+    expect(bytes.includes(String(first['accessor']))).toBe(false);
+  });
+
+  it('of a namespace gets the same namespace', async () => {
+    const requestId = randomBytes(16);
+    const first = await v.call('namespace.create', { path: 'n' }, { requestId });
+    expect(await v.call('namespace.create', { path: 'n' }, { requestId })).toEqual(first);
+    const gone = randomBytes(16);
+    await v.call('namespace.delete', { path: 'n' }, { requestId: gone });
+    expect(await v.codeOf('namespace.delete', { path: 'n' }, { requestId: gone })).toBe('ok');
+  });
+
+  it('is another request when it asks for something else, or another asks', async () => {
+    const requestId = randomBytes(16);
+    await v.call('kv.put', put(1), { requestId });
+    const other = await v.call('kv.put', put(2), { requestId });
+    expect(other['version']).toMatchObject({ version: 2 });
+    const token = await v.tokenWith('path "secret/*" { capabilities = ["create", "update"] }');
+    const theirs = await v.call('kv.put', put(1), { requestId, token });
+    expect(theirs['version']).toMatchObject({ version: 3 });
+  });
+});
+
+describe('writes that meet', () => {
+  it('of one secret all count, each once', async () => {
+    const puts = Array.from({ length: 50 }, (_, value) =>
+      v.call('kv.put', { ...at('hot'), ...secretOf({ value }) }),
+    );
+    const versions = (await Promise.all(puts)).map(
+      (answer) => (answer['version'] as { version: number }).version,
+    );
+    expect(versions.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it('let exactly one of several with the same check-and-set through', async () => {
+    const codes = await Promise.all(
+      Array.from({ length: 8 }, (_, value) =>
+        v.codeOf('kv.put', { ...at('hot'), ...secretOf({ value }), cas: 0 }),
+      ),
+    );
+    expect(codes.filter((code) => code === 'ok').length).toBe(1);
+    expect(new Set(codes)).toEqual(new Set(['ok', 'kv.check-and-set-mismatch']));
+  });
+
+  it('run again on what changed in between', async () => {
+    await v.call('kv.put', { ...at('x'), ...secretOf({ a: 1 }) });
+    v.set.beforeCommit = async () => {
+      // By another operation's latch, so that it comes between reading and committing.
+      await v
+        .call('kv.putMetadata', { ...at('x'), customMetadata: { entries: { k: 'v' } } })
+        .catch(() => {});
+    };
+    const half = v.call('kv.put', { ...at('y'), ...secretOf({ b: 2 }) });
+    await half;
+    const metadata = await v.call('kv.getMetadata', at('x'));
+    expect(metadata['customMetadata']).toEqual({ k: 'v' });
+  });
+
+  it('that are made by a token revoked in between make no child of it', async () => {
+    const token = await v.tokenWith('path "auth/token/create" { capabilities = ["update"] }');
+    v.set.beforeCommit = async () => {
+      await v.call('token.revoke', { token });
+    };
+    expect(await v.codeOf('token.create', {}, { token })).toBe('auth.permission-denied');
+  });
+});
+
+describe('the audit log', () => {
+  it('has the request before it ran and the response before it went out, without secrets', async () => {
+    const before = v.audit.length;
+    await v.call('kv.put', { ...at('a'), ...secretOf({ password: 'hunter2' }) });
+    await v.call('token.create', {});
+    const lines = v.audit.slice(before);
+    expect(lines.map((one) => one.type)).toEqual(['request', 'response', 'request', 'response']);
+    const text = JSON.stringify(lines);
+    expect(text).not.toContain('hunter2');
+    expect(text).not.toContain('srt.');
+    expect(text).toContain('secret/data/a');
+    expect(text).toContain('hmac-sha256:');
+  });
+
+  it('has what was refused, and by which code', async () => {
+    await v.codeOf('kv.get', at('a'), { token: 'x' });
+    expect(v.audit.at(-1)).toMatchObject({
+      type: 'request',
+      fields: { operation: 'kv.get', error: 'auth.permission-denied' },
+    });
+    await v.codeOf('kv.get', at('none'));
+    expect(v.audit.at(-1)).toMatchObject({ type: 'response', fields: { error: 'kv.not-found' } });
+  });
+
+  it('that cannot be written refuses the request before anything is changed', async () => {
+    v.set.auditFails = true;
+    const before = v.store.revision;
+    expect(await v.codeOf('kv.put', { ...at('a'), ...secretOf({}) })).toBe('audit.sink-failed');
+    expect(await v.codeOf('kv.get', at('a'))).toBe('audit.sink-failed');
+    expect(await v.codeOf('kv.get', at('a'), { token: 'x' })).toBe('audit.sink-failed');
+    expect(v.store.revision).toBe(before);
+  });
+
+  it('is kept as long as one of several sinks takes it', async () => {
+    await using two = await startVault({ sinks: 2 });
+    two.set.auditFails = true;
+    expect(await two.codeOf('kv.put', { ...at('a'), ...secretOf({}) })).toBe('ok');
+  });
+});
+
+describe('what concerns the whole cluster', () => {
+  it('is not done for a namespace, not even by who may do all in it', async () => {
+    await v.call('namespace.create', { path: 'tenant' });
+    const namespace = 'tenant';
+    await v.call(
+      'policy.put',
+      {
+        name: 'all',
+        policy:
+          'path "*" { capabilities = ["create","read","update","delete","list","patch","sudo"] }',
+      },
+      { namespace },
+    );
+    const { token } = await v.call('token.create', { policies: ['all'] }, { namespace });
+    const asked = { namespace, token: String(token) };
+    expect(await v.codeOf('seal.seal', {}, asked)).toBe('request.invalid');
+    expect(await v.codeOf('seal.seal', {}, { token: asked.token })).toBe('auth.permission-denied');
+    const stream = (where: string) =>
+      v.vault.authorise('cluster.saveSnapshot', {
+        namespace: where,
+        token: asked.token,
+        requestId: undefined,
+        consistency: undefined,
+        correlationId: 'test',
+        remoteAddress: '192.0.2.1',
+        signal: new AbortController().signal,
+      });
+    await expect(stream(namespace)).rejects.toMatchObject({ code: 'request.invalid' });
+    await expect(stream('')).rejects.toMatchObject({ code: 'auth.permission-denied' });
+  });
+});
+
+function valueOf(write: VaultFixture['proposals'][number]['writes'][number]): Uint8Array {
+  return write.kind === 'put' ? write.value : new Uint8Array();
+}
