@@ -321,7 +321,8 @@ export class Pipeline {
         followUps.length = 0;
         if (journey.dependsOnExistence) this.#reauthorise(journey, storage);
         const afterCommit = (task: () => void) => void followUps.push(task);
-        return run.handle({ ...this.#context(journey, storage), afterCommit }, journey.payload);
+        const context = Object.assign(this.#context(journey, storage), { afterCommit });
+        return run.handle(context, journey.payload);
       },
       { signal: request.signal, requestId, receipt: this.#receiptMaker(namespace, requestId) },
     );
@@ -335,7 +336,6 @@ export class Pipeline {
     requestId: Uint8Array | undefined,
   ): Promise<Plain> {
     const { request, namespace, operation } = journey;
-    const { storage: _, ...context } = this.#context(journey, undefined);
     const makeReceipt = this.#receiptMaker(namespace, requestId);
     let revision: number = this.#parts.backend.store.revision;
     const transact: ProcedureContext['transact'] = async (work, options) => {
@@ -355,7 +355,8 @@ export class Pipeline {
       revision = outcome.revision;
       return outcome;
     };
-    const answer = await run.handle({ ...context, transact }, journey.payload);
+    const context = Object.assign(this.#context(journey, undefined), { transact });
+    const answer = await run.handle(context, journey.payload);
     return withRevision(answer, revision);
   }
 
@@ -411,6 +412,7 @@ export class Pipeline {
     };
   }
 
+  /** Not to be spread: `mount` throws for operations of no engine. */
   #context<Storage extends StorageView | StorageTransaction | undefined>(
     journey: AuthorisedJourney,
     storage: Storage,

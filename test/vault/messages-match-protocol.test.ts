@@ -30,7 +30,11 @@ interface File {
   readonly service?: readonly { readonly name: string; readonly method: readonly Method[] }[];
 }
 
-const set = descriptor.FileDescriptorSet.decode(
+// The package's types do not know its own message classes.
+const { FileDescriptorSet } = descriptor as unknown as {
+  readonly FileDescriptorSet: { decode(bytes: Uint8Array): { toJSON(): unknown } };
+};
+const set = FileDescriptorSet.decode(
   readFileSync('src/wire/generated/descriptors.binpb'),
 ).toJSON() as { readonly file: readonly File[] };
 const files = set.file.filter((file) => file.package === 'strongroom.v1');
