@@ -89,7 +89,8 @@ describe('the operation table and the protocol', () => {
     const secret = /^(?:data|token|share|shares|rootToken|joinToken|value)$/;
     for (const spec of [face?.request ?? {}, face?.response ?? {}]) {
       for (const [name, field] of Object.entries(spec)) {
-        if (secret.test(name))
+        // How many shares there are to be is no secret.
+        if (secret.test(name) && field.type !== 'uint32')
           expect({ name, sensitive: field.sensitive }).toEqual({ name, sensitive: true });
       }
     }
