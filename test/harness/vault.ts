@@ -210,7 +210,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
     proposals,
     forwarded,
     set,
-    barrier: backend.barrier,
+    barrier: () => backend.barrier(),
     call,
     async codeOf(operation, payload, asked) {
       try {

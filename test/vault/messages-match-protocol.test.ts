@@ -86,14 +86,16 @@ describe('the operation table and the protocol', () => {
 
   it.each(methods)('hash what is secret in $operation', ({ operation }) => {
     const face = fixture.vault.operations.get(operation);
+    const fields = [
+      ...Object.entries(face?.request ?? {}),
+      ...Object.entries(face?.response ?? {}),
+    ];
     const secret = /^(?:data|token|share|shares|rootToken|joinToken|value)$/;
-    for (const spec of [face?.request ?? {}, face?.response ?? {}]) {
-      for (const [name, field] of Object.entries(spec)) {
-        // How many shares there are to be is no secret.
-        if (secret.test(name) && field.type !== 'uint32')
-          expect({ name, sensitive: field.sensitive }).toEqual({ name, sensitive: true });
-      }
-    }
+    const inClear = fields
+      // How many shares there are to be is no secret.
+      .filter(([name, field]) => secret.test(name) && field.type !== 'uint32')
+      .filter(([, field]) => field.sensitive !== true);
+    expect(inClear).toEqual([]);
   });
 });
 
