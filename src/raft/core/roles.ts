@@ -18,7 +18,10 @@ export function becomeFollower(core: CoreState, term: Term, leader: NodeId | und
 /** Asks whether an election could be won, without disturbing anyone (Raft thesis 9.6). */
 export function becomePreCandidate(core: CoreState): void {
   invariant(core.role !== 'leader', 'A leader does not campaign');
+  const failed = core.role === 'candidate';
   core.role = 'pre-candidate';
+  // The traced specification has no such role: there a candidate that asks again went back first.
+  if (failed) core.trace('BecomeFollower');
   core.votes.clear();
   // Whoever still names a leader turns other candidates away: two such nodes would block each
   // other for ever. So asking means having no leader.

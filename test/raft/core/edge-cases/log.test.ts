@@ -332,6 +332,21 @@ describe('snapshots', () => {
     expect(behind.commands).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  test('a repeated snapshot below the compacted log rolls nothing back', () => {
+    const { cluster, behind } = lagging();
+    cluster.run(4);
+    const snapshot = cluster.delivered.find((message) => message.kind === 'snapshot');
+    if (snapshot === undefined) throw new Error('no snapshot was sent');
+    cluster.leader?.propose('d', 'e');
+    cluster.run(2);
+    behind.compact();
+    expect(behind.status.firstIndex).toBe(7);
+    behind.core.step(snapshot);
+    cluster.stabilize();
+    expect(behind.status).toMatchObject({ commit: 6, lastIndex: 6, firstIndex: 7 });
+    expect(behind.commands).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
   test('a snapshot that the log already covers only moves the commit index', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3] });
     const node = cluster.node(3);
