@@ -106,6 +106,17 @@ export class Progress {
    * @returns false for a stale rejection: a newer answer is known already.
    */
   reject(rejected: LogIndex, guess: LogIndex): boolean {
+    if (rejected > 0 && rejected === this.match && this.next - 1 === rejected) {
+      // Nothing is in flight, and the peer denies what it acknowledged: its disk was replaced. Its
+      // word is taken back, else it could never be brought up again. A late copy of an old
+      // rejection looks the same and costs a probe: a lower `match` only makes the leader careful.
+      if (this.state === 'probe') {
+        this.match = Math.min(guess, rejected - 1) as LogIndex;
+        this.next = (this.match + 1) as LogIndex;
+        this.paused = false;
+      }
+      return true;
+    }
     if (this.state === 'replicate') {
       if (rejected <= this.match) return false;
       this.next = (this.match + 1) as LogIndex;

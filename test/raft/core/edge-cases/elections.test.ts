@@ -213,6 +213,22 @@ describe('elections', () => {
     expect(cluster.leader?.commands).toEqual(['x']);
   });
 
+  test('etcd #20269: a node with a replaced disk is brought up again by the leader', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    const leader = cluster.elect(1);
+    leader.propose('a', 'b');
+    cluster.stabilize();
+    const wiped = cluster.add(nodeId(3));
+    leader.core.reportUnreachable(nodeId(3));
+    cluster.run(10);
+    expect(wiped.commands).toEqual(['a', 'b']);
+    leader.compact();
+    const again = cluster.add(nodeId(3));
+    leader.core.reportUnreachable(nodeId(3));
+    cluster.run(10);
+    expect(again.commands).toEqual(['a', 'b']);
+  });
+
   test('etcd #20269: a node whose acknowledged entries are gone gives no vote', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3] });
     const leader = cluster.elect(1);
