@@ -100,7 +100,8 @@ function messageType(message) {
       (field.proto3Optional || field.oneofIndex != null || field.type === 'TYPE_MESSAGE');
     return `  readonly ${field.jsonName}${absent ? '?' : ''}: ${type}${absent ? ' | undefined' : ''};`;
   });
-  return [`export interface ${message.name} {`, ...fields, '}'].join('\n');
+  // An alias, not an interface: it can then stand where any plain object may.
+  return [`export type ${message.name} = {`, ...fields, '};'].join('\n');
 }
 
 function baseType(field) {

@@ -1,24 +1,15 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
-import { ChannelCredentials } from '@grpc/grpc-js';
 import { StrongroomError } from '../lib/index.ts';
-import {
-  anyMethods,
-  decodeMessage,
-  encodeMessage,
-  type messages,
-  type Payload,
-} from '../wire/index.ts';
-import { parseAddress } from './address.ts';
+import { Caller } from './caller.ts';
 import { type KvFacade, kvFacade } from './facade.ts';
-import { type CallOptions, type ClientOptions, type Consistency, TIMEOUT_MS } from './options.ts';
-import { abortFailure } from './pipeline-link.ts';
-import { Routes } from './routes.ts';
-import { restoreSnapshot, saveSnapshot, type WatchBatch, watch } from './streams.ts';
-
-const ATTEMPT_MS = 5_000;
-const BACKOFF_FIRST_MS = 20;
-const BACKOFF_MAX_MS = 500;
+import type { RequestOf, ResponseOf } from './operations.ts';
+import { type CallOptions, type ClientOptions, settingsFrom } from './options.ts';
+import {
+  restoreSnapshot,
+  saveSnapshot,
+  type WatchBatch,
+  type WatchRequest,
+  watch,
+} from './streams.ts';
 
 /** A connection to a cluster, through whichever of its nodes can be reached. */
 export interface StrongroomClient extends AsyncDisposable {
@@ -29,12 +20,13 @@ export interface StrongroomClient extends AsyncDisposable {
    *
    * @throws StrongroomError the node's failure, or `client.unreachable`, `request.deadline-exceeded`
    */
-  call(operation: string, payload: Payload, options?: CallOptions): Promise<Payload>;
-  /** Changes below a path, resumed after a broken connection without loss. */
-  watch(
-    request: { readonly mount: string; readonly path: string; readonly afterRevision?: number },
+  call<Name extends string>(
+    operation: Name,
+    request: RequestOf<Name>,
     options?: CallOptions,
-  ): AsyncIterable<WatchBatch>;
+  ): Promise<ResponseOf<Name>>;
+  /** Changes below a path, resumed after a broken connection without loss. Ends with the signal. */
+  watch(request: WatchRequest, options?: CallOptions): AsyncIterable<WatchBatch>;
   /** A snapshot of the cluster, as the bytes of a file. */
   saveSnapshot(options?: CallOptions): AsyncIterable<Uint8Array>;
   /** @returns the revision after it. */
@@ -45,77 +37,46 @@ export interface StrongroomClient extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Makes a client. Nothing is connected before the first call. */
+/**
+ * Makes a client. Nothing is connected before the first call.
+ *
+ * @throws StrongroomError `request.invalid` for an address that is none.
+ */
 export function connect(options: ClientOptions): Promise<StrongroomClient> {
-  if (options.addresses.length === 0) {
+  if (options.addresses.length === 0)
     return Promise.reject(new StrongroomError('request.invalid', 'Name at least one address'));
-  }
-  return Promise.resolve().then(() => new Session(options));
+  return Promise.resolve().then(
+    () => new Session(new Caller(options.addresses, settingsFrom(options))),
+  );
 }
 
 class Session implements StrongroomClient {
   readonly kv: KvFacade = kvFacade(this);
-  readonly #options: ClientOptions;
-  readonly #routes: Routes;
-  #revision = 0;
-  #learning: Promise<void> | undefined;
+  readonly #caller: Caller;
 
-  constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#routes = new Routes(options.addresses, options.region, () => credentialsOf(options));
+  constructor(caller: Caller) {
+    this.#caller = caller;
   }
 
   get revision(): number {
-    return this.#revision;
+    return this.#caller.seen;
   }
 
-  async call(operation: string, payload: Payload, options: CallOptions = {}): Promise<Payload> {
-    const method = anyMethods.get(operation);
-    if (method === undefined || method.kind !== 'unary') {
-      throw new StrongroomError(
-        'request.unknown-operation',
-        `There is no operation "${operation}"`,
-      );
-    }
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
-    const limit = AbortSignal.timeout(timeoutMs);
-    const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
-    const deadline = performance.now() + timeoutMs;
-    const request = encodeMessage(method.request, payload);
-    const shared = {
-      operation,
-      request,
-      token: options.token ?? this.#options.token,
-      namespace: options.namespace ?? this.#options.namespace,
-      consistency: wireConsistency(options.consistency, this.#revision),
-      requestId: options.requestId ?? new Uint8Array(randomBytes(16)),
-      correlationId: options.correlationId ?? randomUUID(),
-    };
-    const bytes = await this.#anywhere(mayBeStale(options.consistency), signal, (target) => {
-      // One node that hangs must not use up the time that another needs.
-      const leftMs = Math.max(1, Math.round(deadline - performance.now()));
-      const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.min(ATTEMPT_MS, leftMs))]);
-      const link = this.#routes.link(target);
-      return link.send({ ...shared, deadlineMs: leftMs, signal: attempt });
-    });
-    const answer = decodeMessage(method.response, bytes);
-    const revision = answer['revision'];
-    if (typeof revision === 'number') this.#revision = Math.max(this.#revision, revision);
-    if (operation === 'cluster.status') {
-      this.#routes.learn(answer['members'] as readonly Readonly<Record<string, unknown>>[]);
-    }
-    return answer;
-  }
-
-  watch(
-    request: { readonly mount: string; readonly path: string; readonly afterRevision?: number },
+  call<Name extends string>(
+    operation: Name,
+    request: RequestOf<Name>,
     options: CallOptions = {},
-  ): AsyncIterable<WatchBatch> {
-    return watch(this.#routes, request, this.#streamOptions(options));
+  ): Promise<ResponseOf<Name>> {
+    // Types and table of the operations come from the same protocol files.
+    return this.#caller.call(operation, request, options) as Promise<ResponseOf<Name>>;
+  }
+
+  watch(request: WatchRequest, options: CallOptions = {}): AsyncIterable<WatchBatch> {
+    return watch(this.#caller, request, options);
   }
 
   saveSnapshot(options: CallOptions = {}): AsyncIterable<Uint8Array> {
-    return saveSnapshot(this.#routes, this.#streamOptions(options));
+    return saveSnapshot(this.#caller, options);
   }
 
   async restoreSnapshot(
@@ -124,138 +85,14 @@ class Session implements StrongroomClient {
   ): Promise<number> {
     // Only the leader takes it, and the bytes can be sent but once.
     await this.call('cluster.status', {}, options);
-    return restoreSnapshot(this.#routes, bytes, this.#streamOptions(options));
+    return restoreSnapshot(this.#caller, bytes, options);
   }
 
-  async close(): Promise<void> {
-    this.#routes.close();
-    await this.#learning;
+  close(): Promise<void> {
+    return this.#caller.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  #streamOptions(options: CallOptions) {
-    return {
-      token: options.token ?? this.#options.token,
-      namespace: options.namespace ?? this.#options.namespace,
-      signal: options.signal ?? new AbortController().signal,
-    };
-  }
-
-  /** Tries node after node, and all again after a pause, while that is safe and time is left. */
-  async #anywhere<T>(
-    isStaleFine: boolean,
-    signal: AbortSignal,
-    ask: (target: string) => Promise<T>,
-  ): Promise<T> {
-    let pauseMs = BACKOFF_FIRST_MS;
-    let last: unknown;
-    for (;;) {
-      for (const target of this.#routes.order(isStaleFine)) {
-        if (signal.aborted) throw last ?? abortFailure(signal);
-        const link = this.#routes.link(target);
-        try {
-          const answer = await ask(target);
-          this.#routes.worked(link);
-          return answer;
-        } catch (error) {
-          if (!(error instanceof StrongroomError)) throw error;
-          // The time of this attempt is over, not that of the call.
-          const isLate = error.code === 'request.deadline-exceeded' && !signal.aborted;
-          if (!isLate && error.traits.retry === 'never') throw error;
-          last = error;
-          this.#routes.failed(link);
-        }
-      }
-      this.#learnSoon();
-      await pause(pauseMs * (0.5 + Math.random()), signal);
-      pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS);
-    }
-  }
-
-  /** Asks who is there now; the calls that failed do not wait for it. */
-  #learnSoon(): void {
-    if (this.#learning !== undefined || this.#options.token === undefined) return;
-    this.#learning = this.#learn().finally(() => {
-      this.#learning = undefined;
-    });
-  }
-
-  async #learn(): Promise<void> {
-    const method = anyMethods.get('cluster.status');
-    if (method === undefined) return;
-    for (const target of this.#routes.order(false)) {
-      try {
-        const bytes = await this.#routes.link(target).send({
-          operation: 'cluster.status',
-          request: encodeMessage(method.request, {}),
-          token: this.#options.token,
-          namespace: '',
-          consistency: { eventual: true } as messages.Consistency,
-          requestId: new Uint8Array(0),
-          deadlineMs: ATTEMPT_MS,
-          correlationId: '',
-          signal: AbortSignal.timeout(ATTEMPT_MS),
-        });
-        const members = decodeMessage(method.response, bytes)['members'];
-        this.#routes.learn(members as readonly Readonly<Record<string, unknown>>[]);
-        return;
-      } catch {
-        // That one does not know either; it was only a hint.
-      }
-    }
-  }
-}
-
-function credentialsOf(options: ClientOptions): ChannelCredentials {
-  const isPlain =
-    options.insecurePlaintext === true ||
-    options.addresses.some((address) => parseAddress(address).scheme === 'http');
-  if (isPlain) return ChannelCredentials.createInsecure();
-  return ChannelCredentials.createFromSecureContext(
-    createSecureContext({
-      minVersion: 'TLSv1.3',
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    }),
-  );
-}
-
-function mayBeStale(consistency: Consistency | undefined): boolean {
-  return consistency !== undefined && consistency.kind !== 'linearizable';
-}
-
-/** A read that may be stale still sees what this client itself has written. */
-function wireConsistency(
-  wanted: Consistency | undefined,
-  seen: number,
-): messages.Consistency | undefined {
-  const level = (() => {
-    switch (wanted?.kind) {
-      case undefined:
-        return undefined;
-      case 'linearizable':
-        return { linearizable: true };
-      case 'at-least':
-        return { atLeastRevision: wanted.revision };
-      case 'bounded':
-        return { boundedStalenessMs: wanted.stalenessMs };
-      case 'eventual':
-        return seen > 0 ? { atLeastRevision: seen } : { eventual: true };
-    }
-  })();
-  return level as messages.Consistency | undefined;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

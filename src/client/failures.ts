@@ -28,16 +28,44 @@ export function failureOfCall(error: ServiceError): StrongroomError {
       return new StrongroomError('request.deadline-exceeded', 'The call took too long', {
         cause: error,
       });
-    case status.CANCELLED:
-      return new StrongroomError('request.cancelled', 'The call was called off', { cause: error });
+    // gRPC's own refusals, of a message over a bound or of a method that is not there.
+    case status.RESOURCE_EXHAUSTED:
+      return new StrongroomError('request.too-large', `The node refused: ${error.details}`);
+    case status.UNIMPLEMENTED:
+      return new StrongroomError('request.unknown-operation', `The node refused: ${error.details}`);
+    // CANCELLED too: it comes when the other side went away; who cancels here knows it already.
     default:
-      return unreachable(error.details, error);
+      return unreachable(error.details, { isSent: true, cause: error });
   }
 }
 
-/** Whether what was sent arrived is not known. */
-export function unreachable(why: string, cause?: unknown): StrongroomError {
-  return new StrongroomError('client.unreachable', `Lost the connection to the node: ${why}`, {
+/** @param isSent whether the node may have had the request; if not, it certainly did nothing. */
+export function unreachable(
+  why: string,
+  { isSent, cause }: { readonly isSent: boolean; readonly cause?: unknown },
+): StrongroomError {
+  return new StrongroomError('client.unreachable', `Cannot reach the node: ${why}`, {
+    details: { isSent },
     cause,
   });
+}
+
+export function lateFailure(operation: string): StrongroomError {
+  return new StrongroomError(
+    'request.deadline-exceeded',
+    `"${operation}" was not answered in time; a write may or may not have been made, retry it with the ` +
+      'same request id',
+  );
+}
+
+/** What the fired signal of a caller comes to. */
+export function abortFailure(signal: AbortSignal): StrongroomError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof StrongroomError) return reason;
+  const isLate = reason instanceof Error && reason.name === 'TimeoutError';
+  return new StrongroomError(
+    isLate ? 'request.deadline-exceeded' : 'request.cancelled',
+    isLate ? 'No node answered in time' : 'The call was called off',
+    { cause: reason },
+  );
 }

@@ -1,3 +1,5 @@
+import { type Clock, type Random, SystemRandom, systemClock } from '../lib/index.ts';
+
 /** How fresh a read must be. */
 export type Consistency =
   | { readonly kind: 'linearizable' }
@@ -21,6 +23,8 @@ export interface ClientOptions {
   readonly region?: string | undefined;
   /** For calls that name none. */
   readonly timeoutMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
 }
 
 export interface CallOptions {
@@ -33,6 +37,54 @@ export interface CallOptions {
   /** 16 to 64 bytes; a fresh one is drawn for each call that is given none. */
   readonly requestId?: Uint8Array | undefined;
   readonly correlationId?: string | undefined;
+  /** Ask the node at this address and no other: `host:port`. */
+  readonly address?: string | undefined;
 }
 
-export const TIMEOUT_MS = 30_000;
+/** `ClientOptions` with everything decided. */
+export interface ClientSettings {
+  readonly ca: string | undefined;
+  readonly insecurePlaintext: boolean;
+  readonly token: string | undefined;
+  readonly namespace: string | undefined;
+  readonly region: string | undefined;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const TIMEOUT_MS = 30_000;
+
+export function settingsFrom(options: ClientOptions): ClientSettings {
+  return {
+    ca: options.ca,
+    insecurePlaintext: options.insecurePlaintext ?? false,
+    token: options.token,
+    namespace: options.namespace,
+    region: options.region,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? new SystemRandom(),
+  };
+}
+
+/** Bounds of the client: what it keeps and sends, whatever it is asked. */
+export const clientBounds = {
+  nodesMax: 1_000,
+  /** Calls on the wire to one node, within what a server takes on one pipeline. */
+  inFlightMax: 1_000,
+  /** Calls that wait for the wire. */
+  waitingMax: 100_000,
+  frameCallsMax: 512,
+  frameBytes: 256 * 1024,
+  /** Of one message, either way: the server's bound. */
+  messageBytesMax: 4 * 1024 * 1024,
+  attemptsMax: 1_000,
+  /** Longest silence of one node before another is asked. */
+  attemptMs: 5_000,
+  connectMs: 3_000,
+  backoffMsMin: 20,
+  backoffMsMax: 500,
+  /** A node that failed is asked last for so long. */
+  avoidMs: 5_000,
+} as const;

@@ -1,15 +1,18 @@
-import { Metadata, type ServiceError } from '@grpc/grpc-js';
-import { StrongroomError } from '../lib/index.ts';
+import { once } from 'node:events';
+import { type Client, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { deferred, StrongroomError } from '../lib/index.ts';
 import { decodeMessage, encodeMessage, methods } from '../wire/index.ts';
-import { failureOfCall } from './failures.ts';
-import type { Routes } from './routes.ts';
+import type { Caller } from './caller.ts';
+import { abortFailure, failureOfCall, unreachable } from './failures.ts';
+import type { Node } from './node.ts';
+import { type CallOptions, clientBounds } from './options.ts';
+import { asBuffer } from './pipeline-session.ts';
 
-const RETRY_MS = 200;
-
-export interface StreamOptions {
-  readonly token: string | undefined;
-  readonly namespace: string | undefined;
-  readonly signal: AbortSignal;
+export interface WatchRequest {
+  readonly mount: string;
+  readonly path: string;
+  /** Where to resume; 0: from now on. */
+  readonly afterRevision?: number;
 }
 
 export interface WatchBatch {
@@ -23,115 +26,189 @@ export interface WatchBatch {
   readonly revision: number;
 }
 
+const bytesAsTheyAre = (bytes: Buffer) => bytes;
+
 /** Told complete, in order, each once, over as many connections as it takes. */
 export async function* watch(
-  routes: Routes,
-  request: { readonly mount: string; readonly path: string; readonly afterRevision?: number },
-  options: StreamOptions,
+  caller: Caller,
+  request: WatchRequest,
+  options: CallOptions,
 ): AsyncGenerator<WatchBatch> {
-  const { path, request: asked, response } = methods['watch.watch'];
-  let after = request.afterRevision ?? 0;
-  for (let attempt = 0; !options.signal.aborted; attempt++) {
-    const targets = routes.order(false);
-    const target = targets[attempt % targets.length] ?? '';
-    const bytes = encodeMessage(asked, {
-      mount: request.mount,
-      path: request.path,
-      afterRevision: after,
-    });
+  const { clock, random } = caller.settings;
+  let afterRevision = request.afterRevision ?? 0;
+  let failures = 0;
+  const isOver = () => options.signal?.aborted === true;
+  while (!isOver()) {
     try {
-      for await (const message of serverStream(routes, target, path, bytes, options)) {
-        const { events, revision } = decodeMessage(response, message);
-        if (revision > after) after = revision;
-        yield { events, revision };
+      for await (const batch of watchOnce(caller, { ...request, afterRevision }, options)) {
+        failures = 0;
+        afterRevision = Math.max(afterRevision, batch.revision);
+        caller.saw(batch.revision);
+        yield batch;
       }
     } catch (error) {
-      if (options.signal.aborted) return;
-      const failure =
-        error instanceof StrongroomError ? error : failureOfCall(error as ServiceError);
-      if (failure.traits.retry === 'never') throw failure;
+      if (isOver()) return;
+      if (!(error instanceof StrongroomError) || error.traits.retry === 'never') throw error;
     }
-    await new Promise((resolve) => {
-      setTimeout(resolve, RETRY_MS);
+    const ceilingMs = Math.min(
+      clientBounds.backoffMsMax,
+      clientBounds.backoffMsMin * 2 ** failures,
+    );
+    failures = Math.min(failures + 1, 16);
+    await new Promise<void>((resolve) => {
+      clock.after(random.below(Math.ceil(ceilingMs)) + 1, resolve);
     });
   }
 }
 
+async function* watchOnce(
+  caller: Caller,
+  request: Required<WatchRequest>,
+  options: CallOptions,
+): AsyncGenerator<WatchBatch> {
+  const { path, request: asked, response } = methods['watch.watch'];
+  const { node, channel } = await reachableNode(caller, options, true);
+  const message = encodeMessage(asked, request);
+  try {
+    for await (const bytes of serverStream(channel, path, message, caller, options))
+      yield decodeMessage(response, bytes);
+  } catch (error) {
+    caller.nodes.failed(node);
+    throw failureFrom(error);
+  }
+  caller.nodes.failed(node);
+}
+
+/** It is not resumed: half a snapshot is worthless. */
 export async function* saveSnapshot(
-  routes: Routes,
-  options: StreamOptions,
+  caller: Caller,
+  options: CallOptions,
 ): AsyncGenerator<Uint8Array> {
   const { path, request, response } = methods['cluster.saveSnapshot'];
-  const [target = ''] = routes.order(false);
+  const { channel } = await reachableNode(caller, options, false);
+  const message = encodeMessage(request, {});
   try {
-    for await (const message of serverStream(
-      routes,
-      target,
-      path,
-      encodeMessage(request, {}),
-      options,
-    )) {
-      yield decodeMessage(response, message).data;
-    }
+    for await (const bytes of serverStream(channel, path, message, caller, options))
+      yield decodeMessage(response, bytes).data;
   } catch (error) {
-    throw error instanceof StrongroomError ? error : failureOfCall(error as ServiceError);
+    throw options.signal?.aborted === true ? abortFailure(options.signal) : failureFrom(error);
   }
 }
 
-export function restoreSnapshot(
-  routes: Routes,
+/**
+ * Sends a snapshot for the cluster to take over, no faster than the node writes it.
+ *
+ * @returns the revision after it.
+ */
+export async function restoreSnapshot(
+  caller: Caller,
   chunks: AsyncIterable<Uint8Array>,
-  options: StreamOptions,
+  options: CallOptions,
 ): Promise<number> {
   const { path, request, response } = methods['cluster.restoreSnapshot'];
-  const [target = ''] = routes.order(false);
-  return new Promise((resolve, reject) => {
-    const call = routes.link(target).client.makeClientStreamRequest(
-      path,
-      (data: Uint8Array) => Buffer.from(encodeMessage(request, { data })),
-      (bytes: Buffer) => decodeMessage(response, bytes).revision,
-      metadataOf(options),
-      (error, revision) => {
-        if (error !== null) reject(failureOfCall(error));
-        else resolve(revision ?? 0);
-      },
-    );
-    const send = async () => {
-      for await (const chunk of chunks) {
-        if (!call.write(chunk)) await new Promise((drained) => call.once('drain', drained));
-      }
-      call.end();
-    };
-    send().catch((error: unknown) => {
-      call.cancel();
-      reject(error);
-    });
-  });
+  const { channel } = await reachableNode(caller, options, false);
+  const { call, answer, answered } = openUpload(channel, path, metadataOf(caller, options));
+  const stopListening = cancelOn(options.signal, call);
+  try {
+    for await (const data of chunks) {
+      if (answered.aborted) break;
+      if (!call.write(asBuffer(encodeMessage(request, { data }))))
+        await once(call, 'drain', { signal: answered }).catch(() => {});
+    }
+    call.end();
+    return decodeMessage(response, await answer).revision;
+  } catch (error) {
+    call.cancel();
+    throw options.signal?.aborted === true ? abortFailure(options.signal) : error;
+  } finally {
+    stopListening();
+  }
 }
 
-function serverStream(
-  routes: Routes,
-  target: string,
-  path: string,
-  request: Uint8Array,
-  options: StreamOptions,
-): AsyncIterable<Uint8Array> {
-  const call = routes.link(target).client.makeServerStreamRequest(
+/** `answered` fires with the answer: the node may refuse before all was sent. */
+function openUpload(channel: Client, path: string, metadata: Metadata) {
+  const answered = new AbortController();
+  const { promise, resolve, reject } = deferred<Buffer>();
+  promise.catch(() => {});
+  const call = channel.makeClientStreamRequest<Buffer, Buffer>(
     path,
-    (bytes: Uint8Array) => Buffer.from(bytes),
-    (bytes: Buffer) => bytes as Uint8Array,
-    request,
-    metadataOf(options),
+    bytesAsTheyAre,
+    bytesAsTheyAre,
+    metadata,
+    (error, bytes) => {
+      answered.abort();
+      if (bytes === undefined) reject(failureFrom(error));
+      else resolve(bytes);
+    },
   );
-  const cancel = () => call.cancel();
-  options.signal.addEventListener('abort', cancel, { once: true });
-  call.once('close', () => options.signal.removeEventListener('abort', cancel));
-  return call as AsyncIterable<Uint8Array>;
+  return { call, answer: promise, answered: answered.signal };
 }
 
-function metadataOf(options: StreamOptions): Metadata {
+async function* serverStream(
+  channel: Client,
+  path: string,
+  message: Uint8Array,
+  caller: Caller,
+  options: CallOptions,
+): AsyncGenerator<Buffer> {
+  const call = channel.makeServerStreamRequest<Buffer, Buffer>(
+    path,
+    bytesAsTheyAre,
+    bytesAsTheyAre,
+    asBuffer(message),
+    metadataOf(caller, options),
+  );
+  const stopListening = cancelOn(options.signal, call);
+  // A call that was cancelled ends with an error when nobody iterates any more.
+  call.on('error', () => {});
+  try {
+    // Iterating holds the node back when the reader is slow.
+    for await (const bytes of call) yield bytes as Buffer;
+  } finally {
+    stopListening();
+    call.cancel();
+  }
+}
+
+/** The first node, in order, that a connection to is or comes up. */
+async function reachableNode(
+  caller: Caller,
+  options: CallOptions,
+  isStaleFine: boolean,
+): Promise<{ readonly node: Node; readonly channel: Client }> {
+  if (options.signal?.aborted === true) throw abortFailure(options.signal);
+  const { address } = options;
+  const nodes =
+    address === undefined ? caller.nodes.inOrder(isStaleFine) : [caller.nodes.at(address)];
+  let last: unknown = unreachable('no node is known', { isSent: false });
+  for (const node of nodes) {
+    try {
+      return { node, channel: await node.channel() };
+    } catch (error) {
+      caller.nodes.failed(node);
+      last = error;
+    }
+  }
+  throw last;
+}
+
+function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
+  const cancel = () => call.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  return () => signal?.removeEventListener('abort', cancel);
+}
+
+function failureFrom(error: unknown): StrongroomError {
+  return error instanceof StrongroomError ? error : failureOfCall(error as ServiceError);
+}
+
+function metadataOf({ settings }: Caller, options: CallOptions): Metadata {
   const metadata = new Metadata();
-  if (options.token !== undefined) metadata.set('x-strongroom-token', options.token);
-  if (options.namespace !== undefined) metadata.set('x-strongroom-namespace', options.namespace);
+  const token = options.token ?? settings.token;
+  const namespace = options.namespace ?? settings.namespace;
+  if (token !== undefined) metadata.set('x-strongroom-token', token);
+  if (namespace !== undefined) metadata.set('x-strongroom-namespace', namespace);
+  if (options.correlationId !== undefined)
+    metadata.set('x-strongroom-correlation-id', options.correlationId);
   return metadata;
 }

@@ -119,7 +119,7 @@ export class TestCluster implements AsyncDisposable {
     const client = await this.client();
     await eventually(async () => {
       const status = await client.call('cluster.status', {});
-      const members = status['members'] as { kind: string; role: string; healthy: boolean }[];
+      const { members } = status;
       const voting = members.filter((one) => one.kind === 'voter' && one.role !== 'learner');
       return voting.length === count && members.every((one) => one.healthy);
     }, `${count} healthy voters`);
