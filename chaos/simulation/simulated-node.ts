@@ -1,0 +1,165 @@
+import type { SeededRandom } from '../../src/lib/index.ts';
+import type { TraceEvent } from '../../src/raft/core/index.ts';
+import {
+  type Entry,
+  type Membership,
+  type NodeId,
+  type RaftNode,
+  type RaftTuning,
+  startRaftNode,
+  type Transport,
+} from '../../src/raft/index.ts';
+import { type Logger, quietLogger, quietMetrics } from '../../src/telemetry/index.ts';
+import { DigestMachine, DigestStorage } from './digest-machine.ts';
+import { ProcessTime, type Scheduler } from './scheduler.ts';
+import { type DiskFate, type DiskFates, SimulatedDisk } from './simulated-disk.ts';
+
+export const CLUSTER_ID = '5e'.repeat(16);
+
+export interface NodeWorld {
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly tuning: Partial<RaftTuning>;
+  readonly transportOf: (node: NodeId, time: ProcessTime) => Transport;
+  readonly diskFate: (operation: Parameters<DiskFates['next']>[0]) => DiskFate;
+  readonly skewPercent: number;
+  readonly onApply: (node: NodeId, entry: Entry, digest: number) => void;
+  readonly onStarted: (node: SimulatedNode) => void;
+  readonly onStatus: (node: SimulatedNode) => void;
+  readonly onEnded: (node: SimulatedNode, because: unknown) => void;
+  readonly logger?: Logger;
+  readonly trace?: (event: TraceEvent) => void;
+}
+
+/** One machine: disks that outlive its processes, and at most one process. */
+export class SimulatedNode {
+  readonly id: NodeId;
+  readonly #world: NodeWorld;
+  logDisk = new SimulatedDisk();
+  readonly sidecarDisk = new SimulatedDisk();
+  readonly #state = new DigestStorage();
+  #time: ProcessTime | undefined;
+  raft: RaftNode | undefined;
+  machine: DigestMachine | undefined;
+  /** Starting, running, or down. */
+  phase: 'down' | 'starting' | 'up' = 'down';
+  /** Its log was damaged and has not been caught up since. */
+  isDamaged = false;
+  isRemoved = false;
+  lastSeenIndex = 0;
+  #bootstrap: Membership | undefined;
+  #starts = 0;
+
+  constructor(id: NodeId, world: NodeWorld, bootstrap: Membership | undefined) {
+    this.id = id;
+    this.#world = world;
+    this.#bootstrap = bootstrap;
+  }
+
+  start(): void {
+    if (this.phase !== 'down') return;
+    const { scheduler, random, skewPercent, trace, logger } = this.#world;
+    const rate = 1 + (random.below(2 * skewPercent + 1) - skewPercent) / 100;
+    const time = new ProcessTime(scheduler, rate);
+    this.#time = time;
+    this.#starts += 1;
+    const start = this.#starts;
+    this.phase = 'starting';
+    const pauses = () => new Promise<void>((resolve) => time.after(random.below(20), resolve));
+    const machine = new DigestMachine({
+      storage: this.#state,
+      onApply: (entry, digest) => this.#world.onApply(this.id, entry, digest),
+      snapshotDelay: pauses,
+    });
+    const fates: DiskFates = {
+      next: (operation) => this.#world.diskFate(operation),
+      after: (delayMs, then) => time.after(delayMs, then),
+    };
+    startRaftNode({
+      id: this.id,
+      clusterId: CLUSTER_ID,
+      groupId: 1,
+      disk: this.logDisk.attach(fates),
+      sidecarDisk: this.sidecarDisk.attach(fates),
+      clock: time.clock,
+      random,
+      transport: this.#world.transportOf(this.id, time),
+      stateMachine: machine,
+      log: logger ?? quietLogger,
+      metrics: quietMetrics,
+      soon: time.soon,
+      tuning: this.#world.tuning,
+      ...(this.#bootstrap === undefined ? {} : { bootstrap: this.#bootstrap }),
+      ...(trace === undefined ? {} : { trace }),
+    }).then(
+      (raft) => {
+        if (start === this.#starts && this.phase === 'starting') this.#started(raft, machine);
+      },
+      (error: unknown) => {
+        if (start !== this.#starts || this.phase !== 'starting') return;
+        this.#down();
+        this.#world.onEnded(this, error);
+      },
+    );
+  }
+
+  #started(raft: RaftNode, machine: DigestMachine): void {
+    this.raft = raft;
+    this.machine = machine;
+    this.phase = 'up';
+    this.#world.onStarted(this);
+    raft.onStatusChange(() => {
+      if (this.raft === raft) this.#world.onStatus(this);
+    });
+    void raft.stopped.then(({ because }) => {
+      if (this.raft !== raft) return;
+      // The operating system outlives the process and writes what it was given.
+      this.#down();
+      this.#killDisks();
+      this.#world.onEnded(this, because);
+    });
+  }
+
+  kill(): void {
+    this.#down();
+    this.#killDisks();
+  }
+
+  powerCut(): void {
+    const { random } = this.#world;
+    this.#down();
+    this.logDisk.crash(random);
+    this.sidecarDisk.crash(random);
+    this.#state.crash((bound) => random.below(bound));
+  }
+
+  pause(forMs: number): void {
+    this.#time?.pause(forMs);
+  }
+
+  /** The last index that the high-water mark names: what is below it is missed when it is gone. */
+  markedIndex(): number {
+    let newest = { writes: -1, lastIndex: 0 };
+    for (const name of this.sidecarDisk.names()) {
+      const line = this.sidecarDisk.contentOf(name).toString('latin1');
+      const mark = JSON.parse(line.slice(9)) as { writes: number; lastIndex: number };
+      if (mark.writes > newest.writes) newest = mark;
+    }
+    return newest.lastIndex;
+  }
+
+  #killDisks(): void {
+    this.logDisk.killProcess();
+    this.sidecarDisk.killProcess();
+  }
+
+  #down(): void {
+    this.#time?.end();
+    this.#time = undefined;
+    this.raft = undefined;
+    this.machine = undefined;
+    this.phase = 'down';
+    // A first start that did not get as far as its log is repeated with the same members.
+    if (this.logDisk.names().length > 0) this.#bootstrap = undefined;
+  }
+}
