@@ -7,6 +7,14 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+/** What binds its sender to its term: the term must be on its disk before. */
+const PROMISES: ReadonlySet<Message['kind']> = new Set([
+  'vote',
+  'vote-response',
+  'append',
+  'append-response',
+]);
+
 interface Applied {
   readonly digest: number;
   readonly data: number;
@@ -67,7 +75,7 @@ export class Checker {
   /** A vote that was given, and a term that was acted in, survive every crash. */
   sent(message: Message): void {
     const { from, to, term, kind } = message;
-    if (kind === 'pre-vote' || kind === 'pre-vote-response') return;
+    if (!PROMISES.has(kind)) return;
     this.#saidTerm.set(from, Math.max(term, this.#saidTerm.get(from) ?? 0));
     if (kind !== 'vote-response' || message.reject) return;
     const other = this.#votes.get(`${from}/${term}`);

@@ -241,8 +241,7 @@ class Simulation {
 
   /** At most one node at a time may have lost what it promised: a majority always has it. */
   #damage(node: SimulatedNode): void {
-    const voters = this.#leader()?.raft?.status().membership.voters.length ?? this.config.nodes;
-    if (voters < 3 || this.config.nodes < 3) return;
+    if (this.config.nodes < 3) return;
     if ([...this.#nodes.values()].some((other) => other.isDamaged)) return;
     const names = node.logDisk.names().filter((name) => name.endsWith('.log'));
     const kind = this.#random.below(3);
@@ -321,7 +320,9 @@ class Simulation {
     if (learner !== undefined && this.#random.below(2) === 0) {
       return { kind: 'promote', node: learner };
     }
-    const kind = this.#random.below(4);
+    // Where disks are damaged the cluster only grows: who shrinks it to two voters of which one has
+    // lost its log has no majority that knows everything, and no protocol can help.
+    const kind = this.#random.below(this.config.damagePercent > 0 ? 2 : 4);
     if (kind <= 1) {
       if (voters.length + learners.length >= NODES_MAX) return undefined;
       const node = (Math.max(...this.#nodes.keys()) + 1) as NodeId;

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../lib/index.ts';
+import { InvariantError, StrongroomError } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type {
   HardState,
@@ -46,9 +46,23 @@ export interface OpenState {
  * committed in that leader's own term, it holds everything that was ever committed (Raft 5.4.3) and
  * votes again.
  *
- * @throws StrongroomError `raft.wrong-cluster`; `raft.log-corrupt` when the mark is lost as well.
+ * @throws StrongroomError `raft.wrong-cluster`; `raft.log-corrupt` when the mark is lost as well;
+ *   `raft.disk-failed`.
  */
 export async function openState(options: OpenStateOptions): Promise<OpenState> {
+  try {
+    return await open(options);
+  } catch (error) {
+    if (error instanceof StrongroomError || error instanceof InvariantError) throw error;
+    throw new StrongroomError(
+      'raft.disk-failed',
+      'Cannot open the Raft log or the high-water mark beside it: the disk refused a read or a write',
+      { cause: error },
+    );
+  }
+}
+
+async function open(options: OpenStateOptions): Promise<OpenState> {
   const { disk, sidecarDisk, identity, stateMachine, tuning, log } = options;
   const highWater = await HighWaterFile.open(sidecarDisk, identity);
   const mark = highWater.current();
@@ -66,7 +80,8 @@ export async function openState(options: OpenStateOptions): Promise<OpenState> {
     },
   });
   const { log: raftLog, damage } = opened;
-  const hard = strongest(opened.hard, mark);
+  const lastTerm = raftLog.termOf(raftLog.lastIndex()) ?? (0 as Term);
+  const hard = atLeast(lastTerm, strongest(opened.hard, mark));
   const lost = whatIsLost({ mark, hard: opened.hard, raftLog, damage });
   if (lost !== undefined && mark === undefined) throw bothLost(lost);
   if (lost !== undefined) {
@@ -126,6 +141,14 @@ function strongest(hard: HardState, mark: HighWater | undefined): HardState {
   if (mark === undefined || mark.term < hard.term) return hard;
   const vote: NodeId | undefined = mark.term > hard.term ? mark.vote : (mark.vote ?? hard.vote);
   return { term: mark.term, vote, commit: hard.commit };
+}
+
+/**
+ * A snapshot may have been installed just before the crash, and the term that it came in not been
+ * stored yet. No vote was given in that term then.
+ */
+function atLeast(term: Term, hard: HardState): HardState {
+  return term > hard.term ? { term, vote: undefined, commit: hard.commit } : hard;
 }
 
 function clamp(value: LogIndex, low: LogIndex, high: LogIndex): LogIndex {

@@ -127,6 +127,26 @@ export class EntryWindow {
     this.#terms = this.#terms.slice(keep);
   }
 
+  /**
+   * Forgets everything from `index` on, held or not. For replaying a log only, where an entry that
+   * was let go already can turn out to have been replaced.
+   */
+  cutFrom(index: LogIndex): void {
+    if (index >= this.#heldFrom) {
+      this.#truncateFrom(index);
+      return;
+    }
+    invariant(index > this.#baseIndex, 'Cutting below the base of the log', {
+      index,
+      baseIndex: this.#baseIndex,
+    });
+    this.#slots = [];
+    this.#head = 0;
+    this.#heldBytes = 0;
+    this.#heldFrom = index;
+    while ((this.#terms.at(-1)?.from ?? 0) >= index) this.#terms.pop();
+  }
+
   /** Fills in the term of the entry before the first, where the segments do not tell it. */
   learnBaseTerm(term: Term): void {
     this.#baseTerm = term;

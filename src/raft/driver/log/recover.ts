@@ -219,9 +219,7 @@ class Replay {
     if (entry.index > this.#window.lastIndex + 1) {
       throw corrupt(`entry ${entry.index} follows entry ${this.#window.lastIndex}`);
     }
-    if (entry.index < this.#window.heldFrom) {
-      throw corrupt(`entry ${entry.index} replaces one that was applied`);
-    }
+    if (entry.index <= this.#window.lastIndex) this.#window.cutFrom(entry.index);
     this.#window.append([entry]);
   }
 }
