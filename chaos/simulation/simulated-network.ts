@@ -21,6 +21,10 @@ export interface NetworkFaults {
 interface Endpoint {
   readonly handlers: TransportHandlers;
   readonly time: ProcessTime;
+  /** Starts of the node that this process is. */
+  readonly incarnation: number;
+  /** The latest process of each peer that was heard of here. */
+  readonly peers: Map<NodeId, number>;
 }
 
 /** A peer that does not answer a snapshot stream is given up after this. */
@@ -48,14 +52,14 @@ export class SimulatedNetwork {
     this.#faults = faults;
   }
 
-  transportOf(node: NodeId, time: ProcessTime): Transport {
+  transportOf(node: NodeId, time: ProcessTime, incarnation: number): Transport {
     return {
       attach: (_groupId, handlers) => {
-        const endpoint = { handlers, time };
+        const endpoint = { handlers, time, incarnation, peers: new Map<NodeId, number>() };
         this.#endpoints.set(node, endpoint);
         return {
           send: (messages) => {
-            for (const message of messages) this.#send(message, time);
+            for (const message of messages) this.#send(message, endpoint);
           },
           sendSnapshot: (message, chunks, signal) =>
             this.#sendSnapshot(message, chunks, signal, time),
@@ -91,24 +95,24 @@ export class SimulatedNetwork {
     return 0.1 - Math.log(1 - this.#random.float()) * this.#faults.delayMsMean;
   }
 
-  #send(message: Message, time: ProcessTime): void {
+  #send(message: Message, sender: Endpoint): void {
     const { from, to } = message;
     this.#onSend(message);
     const { lossPerMille, duplicatePerMille } = this.#faults;
     if (this.#isCut(from, to) || this.#random.below(1000) < lossPerMille) {
       // Sometimes the connection notices.
-      if (this.#random.below(4) === 0) this.#tellUnreachable(from, to, time);
+      if (this.#random.below(4) === 0) this.#tellUnreachable(from, to, sender.time);
       return;
     }
-    this.#deliver(message);
-    if (this.#random.below(1000) < duplicatePerMille) this.#deliver(message);
+    this.#deliver(message, sender.incarnation);
+    if (this.#random.below(1000) < duplicatePerMille) this.#deliver(message, sender.incarnation);
   }
 
   #tellUnreachable(from: NodeId, to: NodeId, time: ProcessTime): void {
     time.after(this.#delayMs(), () => this.#endpoints.get(from)?.handlers.unreachable(to));
   }
 
-  #deliver(message: Message): void {
+  #deliver(message: Message, incarnation: number): void {
     const wire = this.#faults.encodes ? encodeMessages([message]) : undefined;
     this.#scheduler.after(this.#delayMs(), () => {
       const endpoint = this.#endpoints.get(message.to);
@@ -116,9 +120,22 @@ export class SimulatedNetwork {
       endpoint.time.after(0, () => {
         this.delivered += 1;
         const [arrived] = wire === undefined ? [message] : decodeMessages(wire);
-        if (arrived !== undefined) endpoint.handlers.message(arrived);
+        if (arrived !== undefined && this.#isPresent(message.from, incarnation, endpoint)) {
+          endpoint.handlers.message(arrived);
+        }
       });
     });
+  }
+
+  /** As the greeting of a stream does: a later process is announced, an earlier one not heard. */
+  #isPresent(from: NodeId, incarnation: number, endpoint: Endpoint): boolean {
+    const known = endpoint.peers.get(from) ?? 0;
+    if (incarnation < known) return false;
+    if (incarnation > known) {
+      endpoint.peers.set(from, incarnation);
+      if (known > 0) endpoint.handlers.restarted(from);
+    }
+    return true;
   }
 
   #sendSnapshot(

@@ -20,7 +20,7 @@ export interface NodeWorld {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
   readonly tuning: Partial<RaftTuning>;
-  readonly transportOf: (node: NodeId, time: ProcessTime) => Transport;
+  readonly transportOf: (node: NodeId, time: ProcessTime, incarnation: number) => Transport;
   readonly diskFate: (operation: Parameters<DiskFates['next']>[0]) => DiskFate;
   readonly skewPercent: number;
   readonly onApply: (node: NodeId, entry: Entry, digest: number) => void;
@@ -83,7 +83,7 @@ export class SimulatedNode {
       sidecarDisk: this.sidecarDisk.attach(fates),
       clock: time.clock,
       random,
-      transport: this.#world.transportOf(this.id, time),
+      transport: this.#world.transportOf(this.id, time, start),
       stateMachine: machine,
       log: logger ?? quietLogger,
       metrics: quietMetrics,

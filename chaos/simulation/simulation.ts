@@ -70,7 +70,7 @@ class Simulation {
       scheduler: this.#scheduler,
       random: this.#random,
       tuning: tuningOf(config),
-      transportOf: (node, time) => this.#network.transportOf(node, time),
+      transportOf: (node, time, incarnation) => this.#network.transportOf(node, time, incarnation),
       diskFate: (operation) => this.#diskFate(operation),
       skewPercent: config.clockSkewPercent,
       onApply: (node, entry, digest) => this.#guard(() => checker.applied(node, entry, digest)),

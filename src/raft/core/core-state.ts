@@ -155,6 +155,15 @@ export class CoreState {
     this.reads = [];
   }
 
+  /** Forgets what `node` acknowledged: it came back, and may have lost it. */
+  forgetProgress(node: NodeId): void {
+    if (!this.progress.delete(node)) return;
+    this.rebuildProgress();
+    const fresh = this.progress.get(node);
+    if (fresh !== undefined) fresh.wantsProbe = true;
+    this.replicationDue = true;
+  }
+
   /** One progress a peer of the present membership; what is known of a peer that stays is kept. */
   rebuildProgress(): void {
     const { inflightMax, appendBytesMax } = this.options;

@@ -50,7 +50,7 @@ export function campaign(core: CoreState, how: Campaign): void {
   if (kind === 'vote') core.traceMessage('Send', selfVote(core));
   for (const voter of core.membership.voters) {
     if (voter === core.id) continue;
-    core.say({
+    const request: Message = {
       kind,
       from: core.id,
       to: voter,
@@ -58,7 +58,11 @@ export function campaign(core: CoreState, how: Campaign): void {
       lastIndex: core.log.lastIndex(),
       lastTerm: core.log.lastTerm(),
       transfer: how === 'transfer',
-    });
+    };
+    // What a vote is asked on must survive a crash: else grants that arrive after it would elect,
+    // in this term again, a shorter log than they were given for.
+    if (kind === 'vote') core.sayAfterPersist(request);
+    else core.say(request);
   }
   // Promising a pre-vote to oneself binds to nothing; the vote itself counts once it is durable.
   if (kind === 'pre-vote') countVote(core, core.id, true);

@@ -142,6 +142,19 @@ export class RaftCore {
     peerUnreachable(this.#core, node);
   }
 
+  /**
+   * `node` came back as a new process. What its last one acknowledged may be lost with its disk, so
+   * it is counted only for what this one acknowledges. Must come before any message of the new one.
+   */
+  peerRestarted(node: NodeId): void {
+    if (this.#core.role === 'leader') this.#core.forgetProgress(node);
+  }
+
+  /** This node holds again everything that was committed while it may have acknowledged it. */
+  logRecovered(): void {
+    this.#core.logLost = false;
+  }
+
   /** The transfer of the snapshot that `node` was sent ended. Must follow every one. */
   reportSnapshot(node: NodeId, outcome: 'sent' | 'failed'): void {
     snapshotEnded(this.#core, node, outcome);

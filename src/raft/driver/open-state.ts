@@ -42,9 +42,8 @@ export interface OpenState {
  *
  * It may not when part of what it acknowledged is gone: the log is damaged, shorter than the
  * high-water mark, or missing. It keeps its term and vote from the mark, so no promise about votes
- * is ever lost, and acknowledges only what it stores anew; once it holds an entry that a leader
- * committed in that leader's own term, it holds everything that was ever committed (Raft 5.4.3) and
- * votes again.
+ * is ever lost, and acknowledges only what it stores anew. It votes again once it holds what a leader
+ * that counts only its new acknowledgements had committed.
  *
  * @throws StrongroomError `raft.wrong-cluster`; `raft.log-corrupt` when the mark is lost as well;
  *   `raft.disk-failed`.

@@ -72,7 +72,10 @@ export class RaftDriver implements RaftNode {
   #resolveStopped: (ending: { readonly because: unknown }) => void = () => {};
   #state: 'running' | 'stopping' | 'ended' = 'running';
   #recovering: boolean;
-  #recovered: 'no' | 'persisting' = 'no';
+  /** What must be applied before this node votes again, as a leader said. */
+  #recoverTo: LogIndex | undefined;
+  #askedRecovery = false;
+  #isLeavingRecovery = false;
   #turnDue = false;
   #tickTimer: Timer | undefined;
   #soft: { readonly leader: NodeId | undefined; readonly role: CoreStatus['role'] };
@@ -139,6 +142,7 @@ export class RaftDriver implements RaftNode {
     this.#link = options.transport.attach(options.groupId, {
       message: (message) => this.#receive(message),
       snapshot: (message, chunks) => this.#receiveSnapshot(message, chunks),
+      restarted: (node) => this.#input(() => core.peerRestarted(node)),
       unreachable: (node) => this.#input(() => core.reportUnreachable(node)),
     });
     this.#offerSnapshot();
@@ -473,20 +477,38 @@ export class RaftDriver implements RaftNode {
   }
 
   /**
-   * Caught up once it holds a committed entry of the present leader's own term: that leader has
-   * everything that was ever committed (Raft 5.4.3), and so has this node up to there.
+   * Caught up once it holds what a leader had committed after this process was heard of. That
+   * leader counts nothing that a former process acknowledged (`peerRestarted`), and has everything
+   * that was ever committed (Raft 5.4.3); a majority confirmed it while it answered.
    */
   #checkRecovered(): void {
-    const { leader, commit, term } = this.#core.status();
-    if (this.#recovered === 'persisting' || leader === undefined || commit === 0) return;
-    if (this.#raftLog.termOf(commit) !== term || this.#applier.applied < commit) return;
-    this.#recovered = 'persisting';
+    const target = this.#recoverTo;
+    if (target === undefined) {
+      if (this.#askedRecovery || this.#core.status().leader === undefined) return;
+      this.#askedRecovery = true;
+      this.#reads.add(undefined).then(
+        (index) => {
+          this.#recoverTo = index;
+          this.#wake();
+        },
+        () => {
+          // No leader yet, or one that does not count this node: asked again at the next turn.
+          this.#askedRecovery = false;
+        },
+      );
+      return;
+    }
+    if (this.#applier.applied < target || this.#isLeavingRecovery) return;
+    this.#isLeavingRecovery = true;
     void this.#writer.setRecovering(false).then(() => {
-      this.#recovered = 'no';
       if (this.#state !== 'running') return;
+      this.#isLeavingRecovery = false;
       this.#recovering = false;
+      this.#recoverTo = undefined;
+      this.#askedRecovery = false;
+      this.#core.logRecovered();
       this.#statusDue = true;
-      this.#options.log.info({ index: commit, term }, 'Caught up with the leader: may vote again');
+      this.#options.log.info({ index: target }, 'Caught up with the leader: may vote again');
       this.#wake();
     });
   }

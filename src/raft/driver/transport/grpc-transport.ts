@@ -234,7 +234,12 @@ export class GrpcTransport implements Transport {
   ): AcceptedPeer {
     const { self, requirePeerCertificate } = this.#options;
     const options = { requirePeerCertificate, incarnations: this.#incarnations };
-    return acceptHello(call, hello, self, options);
+    const known = this.#incarnations.highestOf((hello?.from ?? 0) as NodeId);
+    const peer = acceptHello(call, hello, self, options);
+    if (known > 0 && peer.incarnation > known) {
+      for (const handlers of this.#groups.values()) handlers.restarted(peer.node);
+    }
+    return peer;
   }
 
   /** Ends the streams of this peer's former incarnations. */

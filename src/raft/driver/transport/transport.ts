@@ -8,6 +8,8 @@ export interface TransportHandlers {
   message(message: Message): void;
   /** Resolves when the snapshot is installed; a rejection is told to the sender. */
   snapshot(message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /** `node` is back as a later incarnation: called before any of its messages. */
+  restarted(node: NodeId): void;
   /** Messages to `node` may have been lost. */
   unreachable(node: NodeId): void;
 }
