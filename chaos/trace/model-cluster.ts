@@ -102,15 +102,19 @@ export class ModelCluster {
         at >= known.durableFrom &&
         saved.term === state.term &&
         saved.vote === state.vote &&
-        saved.log.length === log &&
-        saved.commit === state.commit,
+        // A commit index alone need not be synced, and the end of a write may be torn off.
+        saved.commit >= state.commit &&
+        saved.log.length >= log,
     );
     const saved = known.durable[found];
     demand(saved !== undefined, 'it restarts with less than what it had promised');
+    const promised = known.durable.slice(known.durableFrom, found + 1);
+    const shortest = Math.min(...promised.map((each) => each.log.length));
+    demand(log >= shortest, 'it restarts with less than what it had promised');
     known.term = saved.term;
     known.vote = saved.vote;
-    known.commit = saved.commit;
-    known.log = saved.log;
+    known.commit = state.commit;
+    known.log = saved.log.slice(0, log);
     known.role = 'StateFollower';
     known.conf = event.conf[0];
     // The state machine may be older than the log: what it has not applied is applied again.
@@ -119,8 +123,9 @@ export class ModelCluster {
     known.match.clear();
     known.pending = [];
     known.inbox = undefined;
-    known.durable.length = found + 1;
-    known.durableFrom = found;
+    // What was found is what there is: older states cannot come back.
+    known.durable.push(known.snapshot());
+    known.durableFrom = known.durable.length - 1;
   }
 
   /** The state that an event names is the model's. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { simulate } from '../../chaos/simulation/simulation.ts';
 import { checkTrace } from '../../chaos/trace/check-trace.ts';
 import { parseTraceLines, traceLines } from '../../chaos/trace/trace-lines.ts';
 import { SeededRandom } from '../../src/lib/index.ts';
@@ -67,6 +68,17 @@ describe('the reference model', () => {
       if (!verdict.accepted) throw new Error(`seed ${seed} at ${verdict.at}: ${verdict.because}`);
     }
     expect(length).toBeGreaterThan(50_000);
+  });
+
+  test('accepts traces of the production driver in the simulator', async () => {
+    for (const seed of [4, 8, 10, 12]) {
+      const events: TraceEvent[] = [];
+      const trace = (event: TraceEvent) => events.push(event);
+      // Snapshots are not part of the model.
+      await simulate({ seed, config: { compacts: false }, trace });
+      expect(events.length).toBeGreaterThan(20);
+      expect({ seed, ...checkTrace(events) }).toEqual({ seed, accepted: true });
+    }
   });
 
   test('reads back what it writes, and skips lines of other logs', () => {
