@@ -1,6 +1,6 @@
 import { StrongroomError } from '../lib/index.ts';
 import { authorise } from './authorise.ts';
-import type { PipelineParts } from './pipeline.ts';
+import type { PipelineParts } from './pipeline-parts.ts';
 import { permissionDenied } from './tokens/authenticator.ts';
 import type { Caller } from './tokens/caller.ts';
 import type { VaultRequest } from './vault.ts';

@@ -5,7 +5,7 @@ import { pathForPolicies } from './authorise.ts';
 import type { EnginePlugin, RecordChange } from './engine-plugin.ts';
 import type { MountRef } from './mounts/mount-record.ts';
 import { checkPolicyPath, folderSegments } from './paths.ts';
-import type { PipelineParts } from './pipeline.ts';
+import type { PipelineParts } from './pipeline-parts.ts';
 import { permissionDenied } from './tokens/authenticator.ts';
 import type { Caller } from './tokens/caller.ts';
 import type { SecretEvent, Vault } from './vault.ts';
