@@ -1,0 +1,87 @@
+import { createReadStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { Command } from 'commander';
+import { StrongroomError } from '../../../lib/index.ts';
+import type { CliIo } from '../../io.ts';
+import type { Act, Session } from '../../session.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** Copies of the whole state, as ciphertext. */
+export function snapshotCommand(act: Act): Command {
+  const snapshot = new Command('snapshot').description('save, restore and look into snapshots');
+  snapshot
+    .command('save')
+    .description('write a snapshot of the whole state; it stays encrypted')
+    .argument('<file>')
+    .action(act((session, file = '') => save(session, file)));
+  snapshot
+    .command('restore')
+    .description('replace the whole state by a snapshot of this cluster')
+    .argument('<file>', '"-" is standard input')
+    .option('--yes', 'needed: what was written since is lost')
+    .action(
+      act(async (session, file = '') => {
+        if (!session.options.flag('yes')) {
+          throw new StrongroomError(
+            'cli.usage',
+            'Cannot restore without --yes: everything written since the snapshot is lost',
+          );
+        }
+        const client = await session.client();
+        const answer = await client.restoreSnapshot(chunksOf(session.io, file), session.io.signal);
+        session.printDone(`Restored from ${file}`, answer);
+      }),
+    );
+  snapshot
+    .command('inspect')
+    .description('check a snapshot file and say what it is, without a server')
+    .argument('<file>', '"-" is standard input')
+    .action(act((session, file = '') => inspect(session, file)));
+  return snapshot;
+}
+
+async function save(session: Session, path: string): Promise<void> {
+  const client = await session.client();
+  const beside = `${path}.partial`;
+  const file = await open(beside, 'w', 0o600);
+  let bytes = 0;
+  try {
+    for await (const chunk of client.saveSnapshot(session.io.signal)) {
+      await file.write(chunk);
+      bytes += chunk.length;
+    }
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    await rm(beside, { force: true });
+    throw error;
+  }
+  await file.close();
+  // Under its own name only when it is whole: a backup job must not keep half a snapshot.
+  await rename(beside, path);
+  session.printDone(`Saved ${bytes} bytes to ${path}`, { file: path, bytes });
+}
+
+async function inspect(session: Session, path: string): Promise<void> {
+  const { inspectSnapshot } = await import('../../snapshot-file.ts');
+  const facts = await inspectSnapshot(chunksOf(session.io, path));
+  session.printAnswer(facts);
+}
+
+async function* chunksOf(io: CliIo, path: string): AsyncIterable<Uint8Array> {
+  if (path === '-') {
+    yield* io.readStdinBytes();
+    return;
+  }
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+      yield new Uint8Array(chunk as Buffer);
+    }
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new StrongroomError('cli.file-unreadable', `Cannot read ${path}: ${why}`, {
+      cause: error,
+    });
+  }
+}
