@@ -18,6 +18,7 @@ export type Payload = Readonly<Record<string, unknown>>;
 export interface CallOptions {
   readonly consistency?: Consistency;
   readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
 }
 
 /** What the command line needs of the API client. */
@@ -28,7 +29,8 @@ export interface ApiClient extends AsyncDisposable {
     signal: AbortSignal,
   ): AsyncIterable<{ readonly events: readonly Payload[]; readonly revision: number }>;
   saveSnapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
-  restoreSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Payload>;
+  /** @returns the revision after it. */
+  restoreSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
 }
 
 /** The world as a command sees it: handed in, so that tests need no process. */

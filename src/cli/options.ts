@@ -36,6 +36,8 @@ export class Options {
 
   pairs(name: string): Record<string, string> {
     const value = this.#values[name];
-    return typeof value === 'object' && value !== null ? { ...(value as Record<string, string>) } : {};
+    return typeof value === 'object' && value !== null
+      ? { ...(value as Record<string, string>) }
+      : {};
   }
 }

@@ -52,7 +52,9 @@ export function resolveTarget(io: CliIo, options: Options): Target {
 }
 
 function parseAddress(text: string): { readonly scheme: string; readonly address: string } {
-  const match = /^(?:(https?):\/\/)?((?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+)(?::\d{1,5})?)\/?$/.exec(text);
+  const match = /^(?:(https?):\/\/)?((?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+)(?::\d{1,5})?)\/?$/.exec(
+    text,
+  );
   const host = match?.[2];
   if (host === undefined) {
     throw new StrongroomError(

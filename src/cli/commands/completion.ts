@@ -21,7 +21,12 @@ function wordsByCommand(program: Command): ReadonlyMap<string, readonly string[]
   const walk = (command: Command, path: string) => {
     const words = command.commands.map((one) => one.name());
     const choices = command.registeredArguments.flatMap((one) => one.argChoices ?? []);
-    out.set(path, [...words, ...choices, ...flagsOf(command), ...(command === program ? [] : globals)]);
+    out.set(path, [
+      ...words,
+      ...choices,
+      ...flagsOf(command),
+      ...(command === program ? [] : globals),
+    ]);
     for (const one of command.commands) walk(one, `${path} ${one.name()}`);
   };
   walk(program, 'strongroom');

@@ -8,12 +8,17 @@ import { renderKeyValues, renderSection, renderTable } from '../output/table.ts'
 import { durationText, timeText } from '../output/times.ts';
 import type { Act, Session } from '../session.ts';
 
-const mountFlag = ['-m, --mount <mount>', 'the mount, when it is not the first part of the path'] as const;
+const mountFlag = [
+  '-m, --mount <mount>',
+  'the mount, when it is not the first part of the path',
+] as const;
 const pathHelp = 'MOUNT/PATH, such as secret/team/db';
 
 /** What is known of a secret beside its values. */
 export function kvMetadataCommand(act: Act): Command {
-  const metadata = new Command('metadata').description("a secret's versions, limits and custom metadata");
+  const metadata = new Command('metadata').description(
+    "a secret's versions, limits and custom metadata",
+  );
   metadata
     .command('get')
     .description('show it')
@@ -81,14 +86,25 @@ export function kvConfigCommand(act: Act): Command {
 function withLimits(command: Command): Command {
   return command
     .option('--max-versions <count>', 'versions to keep; 0: the default', parseCount)
-    .option('--cas-required <true|false>', 'every write must name the current version', parseBoolean)
-    .option('--delete-version-after <duration>', 'delete versions by themselves, such as 30d; 0: never', parseDuration);
+    .option(
+      '--cas-required <true|false>',
+      'every write must name the current version',
+      parseBoolean,
+    )
+    .option(
+      '--delete-version-after <duration>',
+      'delete versions by themselves, such as 30d; 0: never',
+      parseDuration,
+    );
 }
 
 /** @throws StrongroomError `cli.usage` */
 function parseBoolean(text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
-  throw new StrongroomError('cli.usage', `Cannot read ${JSON.stringify(text)}: write true or false`);
+  throw new StrongroomError(
+    'cli.usage',
+    `Cannot read ${JSON.stringify(text)}: write true or false`,
+  );
 }
 
 function limits(session: Session): Payload {

@@ -10,7 +10,10 @@ import type { Act, Session } from '../session.ts';
 import { kvConfigCommand, kvMetadataCommand } from './kv-metadata.ts';
 import { listAll, printNames } from './list-all.ts';
 
-const mountFlag = ['-m, --mount <mount>', 'the mount, when it is not the first part of the path'] as const;
+const mountFlag = [
+  '-m, --mount <mount>',
+  'the mount, when it is not the first part of the path',
+] as const;
 const pathHelp = 'MOUNT/PATH, such as secret/team/db';
 const dataHelp = 'key=value, key=@FILE, key=-, @FILE.json or -';
 
@@ -56,12 +59,19 @@ function putCommand(act: Act): Command {
     .argument('<path>', pathHelp)
     .argument('<data...>', dataHelp)
     .option(...mountFlag)
-    .option('--cas <version>', 'only if this is the current version; 0: only if there is none', parseCount)
+    .option(
+      '--cas <version>',
+      'only if this is the current version; 0: only if there is none',
+      parseCount,
+    )
     .action(
       act(async (session, path = '', ...data) => {
         const place = secretPath(path, session.options.text('mount'));
         const values = await readKeyValues(data, session.io);
-        printWritten(session, await session.call('kv.put', { ...place, ...encoded(values, session) }));
+        printWritten(
+          session,
+          await session.call('kv.put', { ...place, ...encoded(values, session) }),
+        );
       }),
     );
 }
@@ -78,11 +88,17 @@ function patchCommand(act: Act): Command {
       act(async (session, path = '', ...data) => {
         const place = secretPath(path, session.options.text('mount'));
         const removed = session.options.list('removeData').map((key) => [key, null] as const);
-        const values = { ...(await readKeyValues(data, session.io)), ...Object.fromEntries(removed) };
+        const values = {
+          ...(await readKeyValues(data, session.io)),
+          ...Object.fromEntries(removed),
+        };
         if (Object.keys(values).length === 0) {
           throw new StrongroomError('cli.usage', 'Nothing to change: give data or --remove-data');
         }
-        printWritten(session, await session.call('kv.patch', { ...place, ...encoded(values, session) }));
+        printWritten(
+          session,
+          await session.call('kv.patch', { ...place, ...encoded(values, session) }),
+        );
       }),
     );
 }
@@ -176,7 +192,11 @@ function versionFields(answer: Payload): Readonly<Record<string, unknown>> {
   };
 }
 
-function printSecret(session: Session, place: { mount: string; path: string }, answer: Payload): void {
+function printSecret(
+  session: Session,
+  place: { mount: string; path: string },
+  answer: Payload,
+): void {
   const data = dataOf(answer);
   const document = { ...answer, ...place, ...(data === undefined ? { data: null } : { data }) };
   session.print({

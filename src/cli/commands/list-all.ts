@@ -45,6 +45,12 @@ export async function listAll(
 export function printNames(session: Session, names: readonly string[], document: Payload): void {
   session.print({
     document,
-    table: () => (names.length === 0 ? 'None.\n' : renderTable(['Keys'], names.map((name) => [name]))),
+    table: () =>
+      names.length === 0
+        ? 'None.\n'
+        : renderTable(
+            ['Keys'],
+            names.map((name) => [name]),
+          ),
   });
 }

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { readSecretText } from '../input/secret-text.ts';
-import { resolveTarget, tokenFile } from '../target.ts';
 import type { Act } from '../session.ts';
+import { resolveTarget, tokenFile } from '../target.ts';
 
 /** Keeps a token for later commands, after asking the cluster whether it is good. */
 export function loginCommand(act: Act): Command {

@@ -3,7 +3,7 @@ import { StrongroomError } from '../../lib/index.ts';
 import { parseCount } from '../input/durations.ts';
 import { collectPair } from '../input/key-values.ts';
 import type { Payload } from '../io.ts';
-import { renderTable } from '../output/table.ts';
+import { renderTable, textOf } from '../output/table.ts';
 import type { Act } from '../session.ts';
 import { listAll } from './list-all.ts';
 
@@ -19,7 +19,11 @@ export function namespaceCommand(act: Act): Command {
       .command(name)
       .description(about)
       .argument(...place)
-      .action(act(async (session, path = '') => session.printAnswer(await session.call(operation, { path }))));
+      .action(
+        act(async (session, path = '') =>
+          session.printAnswer(await session.call(operation, { path })),
+        ),
+      );
   }
   namespace
     .command('list')
@@ -80,7 +84,7 @@ export function secretsCommand(act: Act): Command {
                   mounts.map((one) => [
                     `${String(one['path'])}/`,
                     String(one['type']),
-                    String(one['description'] ?? ''),
+                    textOf(one['description']),
                   ]),
                 ),
         });

@@ -4,7 +4,7 @@ import { StrongroomError } from '../../lib/index.ts';
 import { exitStatus } from '../errors/exit-status.ts';
 import { parseCount } from '../input/durations.ts';
 import { readTextFile } from '../input/secret-text.ts';
-import { renderKeyValues } from '../output/table.ts';
+import { renderKeyValues, textOf } from '../output/table.ts';
 import type { Act, Session } from '../session.ts';
 import { listAll, printNames } from './list-all.ts';
 
@@ -35,8 +35,11 @@ export function policyCommand(act: Act): Command {
     .action(
       act(async (session, name = '') => {
         const answer = await session.call('policy.get', { name });
-        const text = String(answer['policy'] ?? '');
-        session.print({ document: answer, table: () => (text.endsWith('\n') ? text : `${text}\n`) });
+        const text = textOf(answer['policy']);
+        session.print({
+          document: answer,
+          table: () => (text.endsWith('\n') ? text : `${text}\n`),
+        });
       }),
     );
   policy
@@ -81,7 +84,7 @@ export function policyCommand(act: Act): Command {
 }
 
 async function format(session: Session, file: string): Promise<number> {
-  const { formatPolicy } = await import('../../vault/policy/index.ts');
+  const { formatPolicy } = await import('../../vault/index.ts');
   const before = await policyText(session, file);
   const after = await formatPolicy(before);
   if (session.options.flag('check')) {
@@ -95,7 +98,7 @@ async function format(session: Session, file: string): Promise<number> {
 }
 
 async function test(session: Session, file: string): Promise<number> {
-  const { testPolicy } = await import('../../vault/policy/index.ts');
+  const { testPolicy } = await import('../../vault/index.ts');
   const path = session.options.text('path') ?? '';
   const capability = session.options.text('capability') as Tested;
   const verdict = await testPolicy(await policyText(session, file), path, capability);

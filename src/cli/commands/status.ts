@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { exitStatus } from '../errors/exit-status.ts';
 import type { Payload } from '../io.ts';
-import { renderKeyValues, renderSection, renderTable } from '../output/table.ts';
+import { renderKeyValues, renderSection, renderTable, textOf } from '../output/table.ts';
 import { timeText } from '../output/times.ts';
 import type { Act, Session } from '../session.ts';
 
@@ -37,7 +37,7 @@ function sealTables(answer: Payload): string[] {
         ? {}
         : { reason: answer['reason'] }),
       ...(answer['manuallySealed'] === true ? { sealed_by_hand: true } : {}),
-      ...(needed > 0 ? { unseal_progress: `${String(answer['sharesGiven'] ?? 0)}/${needed}` } : {}),
+      ...(needed > 0 ? { unseal_progress: `${textOf(answer['sharesGiven'])}/${needed}` } : {}),
       cluster_id: answer['clusterId'],
       node: answer['node'],
       keyring_epoch: answer['keyringEpoch'],
@@ -51,7 +51,7 @@ function sealTables(answer: Payload): string[] {
       String(node['state']),
       node['restartReady'] === true ? 'yes' : 'no',
       timeText(node['lastProofAtMs']),
-      String(node['reason'] ?? ''),
+      textOf(node['reason']),
     ]);
     parts.push(
       renderSection(
@@ -70,9 +70,9 @@ export function slotTable(slots: readonly Payload[]): string {
       String(slot['name']),
       String(slot['kind']),
       String(slot['health']),
-      String(slot['kekGeneration'] ?? 0),
-      String(slot['kekFingerprint'] ?? '').slice(0, 16),
-      String(slot['reason'] ?? ''),
+      textOf(slot['kekGeneration']),
+      textOf(slot['kekFingerprint']).slice(0, 16),
+      textOf(slot['reason']),
     ]),
   );
 }

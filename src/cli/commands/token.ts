@@ -4,7 +4,7 @@ import { parseCount, parseDuration } from '../input/durations.ts';
 import { collectList, collectPair } from '../input/key-values.ts';
 import { readSecretText } from '../input/secret-text.ts';
 import type { Payload } from '../io.ts';
-import { renderTable } from '../output/table.ts';
+import { cellText, renderTable, textOf } from '../output/table.ts';
 import { durationText, timeText } from '../output/times.ts';
 import type { Act, Session } from '../session.ts';
 import { listAll, printNames } from './list-all.ts';
@@ -138,19 +138,27 @@ async function capabilities(session: Session, ...paths: string[]): Promise<void>
     table: () =>
       renderTable(
         ['Path', 'Capabilities'],
-        found.map((one) => [String(one['path']), ((one['capabilities'] ?? []) as string[]).join(', ')]),
+        found.map((one) => [
+          String(one['path']),
+          ((one['capabilities'] ?? []) as string[]).join(', '),
+        ]),
       ),
   });
 }
 
 /** A token named by `-`, `@FILE` or its accessor; undefined: the caller's own. */
-async function namedToken(session: Session, from: string | undefined): Promise<Payload | undefined> {
+async function namedToken(
+  session: Session,
+  from: string | undefined,
+): Promise<Payload | undefined> {
   const accessor = session.options.text('accessor');
   if (accessor !== undefined && from !== undefined) {
     throw new StrongroomError('cli.usage', 'Cannot take both a token and --accessor: give one');
   }
   if (accessor !== undefined) return { accessor };
-  return from === undefined ? undefined : { token: await readSecretText(session.io, from, 'token') };
+  return from === undefined
+    ? undefined
+    : { token: await readSecretText(session.io, from, 'token') };
 }
 
 function fieldOf(answer: Payload, field: string): string {
@@ -161,7 +169,7 @@ function fieldOf(answer: Payload, field: string): string {
       `Cannot print field ${JSON.stringify(field)}: the answer has ${Object.keys(answer).join(', ')}`,
     );
   }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return textOf(value);
 }
 
 function printAuth(session: Session, answer: Payload, token: 'show' | 'hide'): void {
@@ -179,10 +187,17 @@ function printAuth(session: Session, answer: Payload, token: 'show' | 'hide'): v
         ['orphan', answer['orphan'] === true],
         ['uses', answer['numUses'] === 0 ? 'any number' : answer['numUses']],
       ];
-      return renderTable(['Key', 'Value'], rows.map(([key, value]) => [`token_${key}`.replace('token_token', 'token'), textOf(value)]));
+      return renderTable(
+        ['Key', 'Value'],
+        rows.map(([key, value]) => [
+          `token_${key}`.replace('token_token', 'token'),
+          cellText(value),
+        ]),
+      );
     },
   });
-  for (const warning of (answer['warnings'] ?? []) as string[]) session.io.err(`Warning: ${warning}\n`);
+  for (const warning of (answer['warnings'] ?? []) as string[])
+    session.io.err(`Warning: ${warning}\n`);
 }
 
 function printLookup(session: Session, answer: Payload): void {
@@ -203,9 +218,4 @@ function printLookup(session: Session, answer: Payload): void {
     orphan: answer['orphan'] === true,
     meta: answer['meta'],
   });
-}
-
-function textOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.join(' ')}]`;
-  return value === undefined || value === '' ? 'n/a' : String(value);
 }

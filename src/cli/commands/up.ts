@@ -41,9 +41,10 @@ export function upCommand(): Command {
     .option('--detach', 'return when it is up; stop it with strongroom down', false)
     .option('--insecure-plaintext', 'clients speak without TLS: for development only', false)
     .option('--tick-ms <ms>', "Raft's unit of time", count(5, 5000))
-    .action(async (own: UpOptions & { readonly replicas?: boolean }, command: Command) => {
-      const { format = 'table' } = command.optsWithGlobals<{ readonly format?: string }>();
-      await up(localOptions(own), own.detach, format);
+    .action(async (_own: unknown, command: Command) => {
+      // With the globals: a flag that is both is taken by the program before this command sees it.
+      const own = command.optsWithGlobals<UpOptions & { readonly replicas?: boolean }>();
+      await up(localOptions(own), own.detach, own.format ?? 'table');
     });
 }
 

@@ -10,7 +10,11 @@ export function watchCommand(act: Act): Command {
     .description('print changes of secrets as they happen: names and versions, no values')
     .argument('<path>', 'MOUNT/PATH; everything below it')
     .option('-m, --mount <mount>', 'the mount, when it is not the first part of the path')
-    .option('--after <revision>', 'resume after this revision; from now on when not given', parseCount)
+    .option(
+      '--after <revision>',
+      'resume after this revision; from now on when not given',
+      parseCount,
+    )
     .action(
       act(async (session, argument = '') => {
         const { io, options } = session;

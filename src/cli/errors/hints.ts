@@ -10,7 +10,8 @@ export const hints: Readonly<Record<string, string>> = {
   'cluster.join-refused': 'make a new join token: "strongroom operator members join-token"',
   'config.invalid': 'mend the file; docs/configuration.md lists every field',
   'config.unreadable': 'name the file with -c',
-  'raft.no-leader': 'wait a moment and retry; if it stays so, see "strongroom operator members list"',
+  'raft.no-leader':
+    'wait a moment and retry; if it stays so, see "strongroom operator members list"',
   'raft.outcome-unknown': 'the write may have been made: read it back before writing again',
   'request.deadline-exceeded':
     'the write may have been made: read it back, or give more time with --timeout',
@@ -19,7 +20,9 @@ export const hints: Readonly<Record<string, string>> = {
   'request.unknown-operation':
     'the node may be of another version: compare "strongroom version" with "strongroom status"',
   'seal.already-initialized': 'unseal it instead: "strongroom operator unseal"',
-  'seal.not-initialized': 'start the vault\'s life once with "strongroom operator init"',
+  'seal.uninitialized': 'begin the vault\'s life with "strongroom operator init"',
+  'seal.sealed-by-hand': 'lift it with "strongroom operator unseal --auto", or give shares',
+  'cli.usage': 'add --help to the command to see its arguments and flags',
   'seal.sealed': 'unseal it: "strongroom operator unseal"; see why with "strongroom status"',
 };
 

@@ -15,7 +15,8 @@ export async function readKeyValues(args: readonly string[], io: CliIo): Promise
   const out: Record<string, unknown> = Object.create(null);
   let hasReadStdin = false;
   const stdin = () => {
-    if (hasReadStdin) throw new StrongroomError('cli.usage', 'Standard input can be read only once');
+    if (hasReadStdin)
+      throw new StrongroomError('cli.usage', 'Standard input can be read only once');
     hasReadStdin = true;
     return io.readStdin();
   };

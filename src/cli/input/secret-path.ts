@@ -16,7 +16,10 @@ export function secretPath(argument: string, mount: string | undefined): SecretP
   const at = text.indexOf('/');
   const found = at === -1 ? text : text.slice(0, at);
   if (found === '') {
-    throw new StrongroomError('cli.usage', 'Cannot tell the mount: write MOUNT/PATH or give --mount');
+    throw new StrongroomError(
+      'cli.usage',
+      'Cannot tell the mount: write MOUNT/PATH or give --mount',
+    );
   }
   return { mount: found, path: at === -1 ? '' : text.slice(at + 1) };
 }

@@ -18,7 +18,10 @@ export function renderTable(
   );
   const lines = cells.map((row) =>
     row
-      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))))
+      .map(
+        (cell, column) =>
+          cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))),
+      )
       .join(GAP)
       .trimEnd(),
   );
@@ -51,17 +54,24 @@ export function cellText(value: unknown): string {
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) {
     return `[${value.join(' ')}]`;
   }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number);
 }
 
-/** Shows control characters (terminal escapes among them) instead of sending them. */
+/** Shows control characters (terminal escapes, changes of direction) instead of sending them. */
 export function safeForTerminal(text: string): string {
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (char) =>
+    char === '\n' || char === '\t'
+      ? char
+      : `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, '0')}`,
   );
 }
 
 function displayWidth(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
+}
+
+/** A value of an answer as text, '' when it is absent. */
+export function textOf(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number);
 }

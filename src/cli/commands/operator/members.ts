@@ -4,7 +4,7 @@ import { parseCount, parseDuration } from '../../input/durations.ts';
 import { writeNewSecretFile } from '../../input/secret-file.ts';
 import { readSecretText } from '../../input/secret-text.ts';
 import type { Payload } from '../../io.ts';
-import { renderKeyValues, renderTable } from '../../output/table.ts';
+import { renderKeyValues, renderTable, textOf } from '../../output/table.ts';
 import { durationText, timeText } from '../../output/times.ts';
 import type { Act, Session } from '../../session.ts';
 
@@ -58,12 +58,12 @@ export function membersTable(answer: Payload): string {
       String(one['region']),
       String(one['kind']),
       String(one['role']),
-      String(one['term'] ?? 0),
-      String(one['applied'] ?? 0),
+      textOf(one['term']),
+      textOf(one['applied']),
       lagText(one),
-      String(one['sealState'] ?? ''),
+      textOf(one['sealState']),
       String(one['apiAddress']),
-      one['healthy'] === true ? 'ok' : String(one['reason'] ?? '') || 'not healthy',
+      one['healthy'] === true ? 'ok' : textOf(one['reason']) || 'not healthy',
     ]),
   );
 }

@@ -3,6 +3,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { StrongroomError } from '../../../lib/index.ts';
 import type { CliIo } from '../../io.ts';
+import { renderKeyValues } from '../../output/table.ts';
+import { timeText } from '../../output/times.ts';
 import type { Act, Session } from '../../session.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -29,8 +31,9 @@ export function snapshotCommand(act: Act): Command {
           );
         }
         const client = await session.client();
-        const answer = await client.restoreSnapshot(chunksOf(session.io, file), session.io.signal);
-        session.printDone(`Restored from ${file}`, answer);
+        const chunks = chunksOf(session.io, file);
+        const revision = await client.restoreSnapshot(chunks, session.io.signal);
+        session.printDone(`Restored from ${file}`, { revision });
       }),
     );
   snapshot
@@ -64,9 +67,25 @@ async function save(session: Session, path: string): Promise<void> {
 }
 
 async function inspect(session: Session, path: string): Promise<void> {
-  const { inspectSnapshot } = await import('../../snapshot-file.ts');
-  const facts = await inspectSnapshot(chunksOf(session.io, path));
-  session.printAnswer(facts);
+  const { openSnapshotFile } = await import('../../../server/index.ts');
+  const { header, chunks } = await openSnapshotFile(chunksOf(session.io, path));
+  let bytes = 0;
+  // To the end: only then is it known that nothing was cut off.
+  for await (const chunk of chunks) bytes += chunk.length;
+  const facts = { ...header, bytes };
+  session.print({
+    document: facts,
+    table: () =>
+      renderKeyValues({
+        cluster_id: header.clusterId,
+        taken_at: timeText(header.takenAtMs),
+        revision: header.index,
+        term: header.term,
+        voters: header.membership.voters,
+        learners: header.membership.learners,
+        bytes,
+      }),
+  });
 }
 
 async function* chunksOf(io: CliIo, path: string): AsyncIterable<Uint8Array> {
