@@ -18,6 +18,22 @@ export interface ClusterOptions {
   readonly config?: Partial<NodeConfigInput>;
 }
 
+interface NodePorts {
+  readonly api: number;
+  readonly peer: number;
+  readonly metrics: number;
+}
+
+const PORTS_A_NODE = 3;
+
+function portsOf(ports: readonly number[], at: number): NodePorts {
+  const [api, peer, metrics] = ports.slice(at * PORTS_A_NODE, (at + 1) * PORTS_A_NODE);
+  if (api === undefined || peer === undefined || metrics === undefined) {
+    throw new Error(`Too few ports for node ${at + 1}`);
+  }
+  return { api, peer, metrics };
+}
+
 /** A real cluster of processes on loopback, in a folder of its own that goes when it is disposed. */
 export class TestCluster implements AsyncDisposable {
   readonly folder: string;
@@ -25,19 +41,24 @@ export class TestCluster implements AsyncDisposable {
   rootToken = '';
   readonly #options: ClusterOptions;
   readonly #links = new Map<string, TcpProxy>();
-  readonly #peerPorts: readonly number[];
+  readonly #ports: readonly NodePorts[];
   readonly #clients: StrongroomClient[] = [];
 
-  private constructor(folder: string, options: ClusterOptions, peerPorts: readonly number[]) {
+  private constructor(folder: string, options: ClusterOptions, ports: readonly NodePorts[]) {
     this.folder = folder;
     this.#options = options;
-    this.#peerPorts = peerPorts;
+    this.#ports = ports;
   }
 
   static async start(options: ClusterOptions): Promise<TestCluster> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
     const count = options.voters + (options.replicas?.length ?? 0);
-    const cluster = new TestCluster(folder, options, await freePorts(count));
+    const ports = await freePorts(count * PORTS_A_NODE);
+    const cluster = new TestCluster(
+      folder,
+      options,
+      Array.from({ length: count }, (_, at) => portsOf(ports, at)),
+    );
     try {
       await cluster.#startAll();
     } catch (error) {
@@ -48,7 +69,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   get caFile(): string {
-    return join(this.nodes[0]?.dataDir ?? '', 'tls', 'ca.crt');
+    return join(this.nodes[0]?.dataDir ?? '', 'tls', 'ca.pem');
   }
 
   get addresses(): readonly string[] {
@@ -130,7 +151,7 @@ export class TestCluster implements AsyncDisposable {
     for (let from = 1; from <= count; from++) {
       for (let to = 1; to <= count; to++) {
         if (from === to) continue;
-        const port = this.#peerPorts[to - 1] ?? 0;
+        const port = this.#portsOf(to).peer;
         this.#links.set(`${from}-${to}`, await TcpProxy.listen({ port }));
       }
     }
@@ -146,6 +167,7 @@ export class TestCluster implements AsyncDisposable {
     const dataDir = `${this.folder}/${name}`;
     const tokenFile = `${this.folder}/${name}.join-token`;
     if (join !== undefined) await writeFile(tokenFile, join.token, { mode: 0o600 });
+    const ports = this.#portsOf(id);
     const routes: Record<string, string> = {};
     for (const [link, proxy] of this.#links) {
       const [from, to = ''] = link.split('-');
@@ -158,10 +180,14 @@ export class TestCluster implements AsyncDisposable {
         region,
         kind,
         dataDir,
-        api: { listen: '127.0.0.1:0' },
-        peer: { listen: `127.0.0.1:${this.#peerPorts[id - 1]}`, routes },
-        metrics: { listen: '127.0.0.1:0' },
-        seal: { slots: this.#options.slots ?? [{ name: 'dev', kind: 'dev' }] },
+        api: { listen: `127.0.0.1:${ports.api}` },
+        peer: { listen: `127.0.0.1:${ports.peer}`, routes },
+        metrics: { listen: `127.0.0.1:${ports.metrics}` },
+        seal: {
+          slots: this.#options.slots ?? [
+            { name: 'dev', kind: 'dev', path: `${this.folder}/dev-seal.key` },
+          ],
+        },
         audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
         ...(join === undefined
           ? { bootstrap: true }
@@ -173,6 +199,12 @@ export class TestCluster implements AsyncDisposable {
     this.nodes.push(node);
     await node.start();
     return node;
+  }
+
+  #portsOf(id: number): NodePorts {
+    const ports = this.#ports[id - 1];
+    if (ports === undefined) throw new Error(`No ports were taken for node ${id}`);
+    return ports;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
