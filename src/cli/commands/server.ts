@@ -11,7 +11,8 @@ export function serverCommand(): Command {
     .description('run one node, as its configuration says')
     .requiredOption('-c, --config <file>', 'configuration file, YAML or JSON')
     .action(async ({ config }: { readonly config: string }) => {
-      process.exitCode = await runServer(config);
+      // By hand: gRPC keeps connections of closed clients for some seconds, and with them the process.
+      process.exit(await runServer(config));
     });
 }
 
