@@ -12,7 +12,8 @@ type Plain = Readonly<Record<string, unknown>>;
 export interface AuditedRequest {
   readonly operation: Operation;
   readonly namespace: NamespaceRef;
-  readonly path: string;
+  /** As {@link Operation.pathTemplate}, where that of the operation does not tell the path. */
+  readonly pathTemplate?: string;
   readonly caller: Caller | undefined;
   readonly payload: Plain;
   readonly correlationId: string;
@@ -66,7 +67,7 @@ export class Auditor {
       correlationId: about.correlationId,
       operation: about.operation.name,
       namespace: about.namespace.path,
-      path: about.path,
+      path: this.#path(about),
       remoteAddress: about.remoteAddress,
       ...(caller === undefined
         ? {}
@@ -81,6 +82,16 @@ export class Auditor {
       request: this.#message(about.operation.request, about.payload),
       ...(error === undefined ? {} : { error: codeOf(error) }),
     };
+  }
+
+  /** The path in which a hash stands for every field that must not be told. */
+  #path({ operation, pathTemplate, payload }: AuditedRequest): string {
+    return (pathTemplate ?? operation.pathTemplate).replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = payload[name];
+      const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+      const isTold = shown === '' || operation.request[name]?.sensitive !== true;
+      return isTold ? shown : this.#hash(shown);
+    });
   }
 
   /** Fields at their default say nothing, and every line is written for every request. */

@@ -21,7 +21,6 @@ export async function authoriseStream(
   const audited = (caller: Caller | undefined) => ({
     operation,
     namespace,
-    path: operation.policyPath({}),
     caller,
     payload: {},
     correlationId: request.correlationId,

@@ -26,6 +26,8 @@ export interface EnginePlugin {
   readonly watching?: {
     /** The kind whose changes are told. */
     readonly kind: number;
+    /** That path for the audit log, of the fields `mount` and `path`. */
+    readonly pathTemplate: string;
     /** The path that a watcher must be allowed to read. */
     policyPath(mount: MountRef, folder: string): string;
     events(change: RecordChange): readonly SecretEvent[];

@@ -243,7 +243,6 @@ export class Pipeline {
     return {
       operation: journey.operation,
       namespace: journey.namespace,
-      path: journey.policyPath,
       caller,
       payload: journey.payload,
       correlationId: journey.request.correlationId,

@@ -49,7 +49,7 @@ export async function* watchSecrets(
   await parts.auditor.request({
     operation: watchOperation(engine),
     namespace,
-    path: watching.policyPath(mount, bare),
+    pathTemplate: watching.pathTemplate,
     caller,
     payload: { mount: request.mount, path: request.path },
     correlationId: request.correlationId,

@@ -23,6 +23,7 @@ export function kvEngine(): EnginePlugin {
     },
     watching: {
       kind: kinds.metadata,
+      pathTemplate: '{mount}/metadata/{path}',
       policyPath: (mount, folder) => `${mount.path}/metadata/${folder}`,
       events({ path, value, revision }) {
         const told = { path: path.join('/'), revision };

@@ -3,7 +3,12 @@ import { type MessageSpec, pageFields, revision } from '../../vault/index.ts';
 export const DATA_BYTES_MAX = 1024 * 1024;
 
 const mount = { type: 'string', max: 512, about: 'Where the engine is mounted' } as const;
-const path = { type: 'string', max: 4096, about: 'The secret, such as "team/db"' } as const;
+const path = {
+  type: 'string',
+  sensitive: true,
+  max: 4096,
+  about: 'The secret, such as "team/db"',
+} as const;
 const place = { mount, path } as const;
 const data = {
   type: 'bytes',

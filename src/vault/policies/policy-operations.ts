@@ -13,7 +13,13 @@ const name = {
   max: 128,
   about: 'Name of the policy; case does not matter',
 } as const;
-const policy = { type: 'string', max: POLICY_BYTES_MAX, about: 'HCL or JSON' } as const;
+const policy = {
+  type: 'string',
+  // Policies name paths of secrets.
+  sensitive: true,
+  max: POLICY_BYTES_MAX,
+  about: 'HCL or JSON',
+} as const;
 const putRequest = { name, policy } as const satisfies MessageSpec;
 const request = { name } as const satisfies MessageSpec;
 const change = { revision } as const satisfies MessageSpec;

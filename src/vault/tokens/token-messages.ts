@@ -88,13 +88,18 @@ export const listAccessorsResponse = {
 } as const satisfies MessageSpec;
 
 export const capabilitiesRequest = {
-  paths: { type: { list: 'string' }, max: 256, about: 'Paths as policies write them' },
+  paths: {
+    type: { list: 'string' },
+    sensitive: true,
+    max: 256,
+    about: 'Paths as policies write them',
+  },
   token: { ...token, about: 'Empty: the calling token' },
   accessor: { ...accessor, sensitive: true },
 } as const satisfies MessageSpec;
 
 const pathCapabilities = {
-  path: { type: 'string', about: 'As asked' },
+  path: { type: 'string', sensitive: true, about: 'As asked' },
   capabilities: { type: { list: 'string' }, about: '"deny" alone when there are none' },
 } as const satisfies MessageSpec;
 
