@@ -114,7 +114,9 @@ function layOutNode(
           join: {
             tokenFile: node.tokenFile,
             addresses: [`${HOST}:${options.basePort}`],
-            ...(options.insecurePlaintext ? {} : { caFile: caFileOf(options.data) }),
+            ...(options.insecurePlaintext
+              ? { insecurePlaintext: true }
+              : { caFile: caFileOf(options.data) }),
           },
         }),
   };

@@ -20,6 +20,6 @@ export {
   nodeUri,
   parseNodeUri,
 } from './names.ts';
-export { fetchPinnedCa } from './pinned-ca.ts';
+export { checkPinnedCa, fetchPinnedCa } from './pinned-ca.ts';
 export { type CertificateRequest, checkRequest, createCertificateRequest } from './request.ts';
 export { loadNodeTls, type NodeTls, saveNodeTls, tlsPaths, writeAtomically } from './tls-store.ts';

@@ -28,12 +28,25 @@ export async function fetchPinnedCa(
     !leaf.checkIssued(ca) ||
     !leaf.verify(ca.publicKey)
   ) {
-    throw new StrongroomError(
-      'cluster.join-refused',
-      `Cannot join through ${address}: its certificate is not from the cluster that made the join token`,
-    );
+    throw notThatCluster(address);
   }
   return ca.toString();
+}
+
+/**
+ * For a CA that came another way than in a TLS handshake.
+ *
+ * @throws StrongroomError `cluster.join-refused` when it is not the one that the join token names.
+ */
+export function checkPinnedCa(caPem: string, caFingerprint: string, address: string): void {
+  if (fingerprintOf(new X509Certificate(caPem)) !== caFingerprint) throw notThatCluster(address);
+}
+
+function notThatCluster(address: string): StrongroomError {
+  return new StrongroomError(
+    'cluster.join-refused',
+    `Cannot join through ${address}: its certificate is not from the cluster that made the join token`,
+  );
 }
 
 async function chainOf(

@@ -3,6 +3,7 @@ import { connect } from '../../client/index.ts';
 import { type Clock, StrongroomError } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import {
+  checkPinnedCa,
   createCertificateRequest,
   fetchPinnedCa,
   type NodeTls,
@@ -49,11 +50,15 @@ export async function joinCluster(
     const address = join.addresses[attempt % join.addresses.length] ?? '';
     try {
       const signal = AbortSignal.any([options.signal, AbortSignal.timeout(CALL_MS)]);
-      const ca =
-        join.caFile === undefined
-          ? await fetchPinnedCa(address, caFingerprint, signal)
-          : await readFile(join.caFile, 'utf8');
-      await using client = await connect({ addresses: [address], ca });
+      const trust = join.insecurePlaintext
+        ? { insecurePlaintext: true }
+        : {
+            ca:
+              join.caFile === undefined
+                ? await fetchPinnedCa(address, caFingerprint, signal)
+                : await readFile(join.caFile, 'utf8'),
+          };
+      await using client = await connect({ addresses: [address], ...trust });
       const answer = await client.call(
         'cluster.join',
         {
@@ -67,6 +72,10 @@ export async function joinCluster(
         },
         { timeoutMs: CALL_MS },
       );
+      // Over plain text, the token's fingerprint is all that vouches for the answer.
+      if (join.insecurePlaintext) {
+        checkPinnedCa(String(answer['caCertificate']), caFingerprint, address);
+      }
       return understand(answer, request.privateKeyPem, config);
     } catch (error) {
       if (error instanceof StrongroomError && error.traits.retry === 'never') throw error;

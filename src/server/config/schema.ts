@@ -77,6 +77,7 @@ export const nodeConfigSchema = z
         tokenFile: path,
         addresses: z.array(address).min(1).max(LIST_ITEMS_MAX),
         caFile: path.optional(),
+        insecurePlaintext: z.boolean().default(false),
       })
       .optional(),
     seal: z.strictObject({
