@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
+import { framed } from './grpc-frames.ts';
 
 /** The calls that are compared, one of ours beside one of the peer's. */
 export type CallName =
@@ -22,11 +23,26 @@ export function callPath(call: CallName): string {
 
 /** A length-prefixed gRPC message (uncompressed) for one call on key number `key`. */
 export function callBody(call: CallName, key: number, valueBytes: number): Buffer {
-  const message = encode(call, `bench/${key % 997}/k${key}`, valueBytes);
-  const body = Buffer.alloc(5 + message.length);
-  body.writeUInt32BE(message.length, 1);
-  body.set(message, 5);
-  return body;
+  return framed(callMessage(call, key, valueBytes));
+}
+
+/** The request message of one call on key number `key`. */
+export function callMessage(call: CallName, key: number, valueBytes: number): Uint8Array {
+  return encode(call, `bench/${key % 997}/k${key}`, valueBytes);
+}
+
+/** The name of the operation in a pipeline. @throws Error for a call of the peer's */
+export function operationOf(call: CallName): string {
+  switch (call) {
+    case 'strongroom.put':
+      return 'kv.put';
+    case 'strongroom.get':
+      return 'kv.get';
+    case 'etcd.put':
+    case 'etcd.get':
+    case 'etcd.get-serializable':
+      throw new Error(`${call} cannot be pipelined`);
+  }
 }
 
 function encode(call: CallName, name: string, valueBytes: number): Uint8Array {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { connect, type StrongroomClient } from '../../src/client/index.ts';
 
 const exec = promisify(execFile);
 const cli = new URL('../../dist/cli/main.js', import.meta.url).pathname;
@@ -19,6 +20,8 @@ export interface BenchNode {
 export interface StrongroomCluster extends AsyncDisposable {
   readonly nodes: readonly BenchNode[];
   readonly token: string;
+  /** Knows all voters, and holds the root token. */
+  readonly client: StrongroomClient;
   readonly pids: readonly number[];
   readonly replicas: readonly BenchNode[];
   /** The present leader, asked afresh. */
@@ -56,34 +59,21 @@ export async function startStrongroom(options: {
     );
     return JSON.parse(stdout) as { nodes: BenchNode[]; rootTokenFile: string };
   };
-  let document = await up();
-  const token = (await readFile(document.rootTokenFile, 'utf8')).trim();
-  const environment = { ...process.env, STRONGROOM_TOKEN: token };
-  const members = async () => {
-    for (const node of document.nodes) {
-      try {
-        const { stdout } = await exec(
-          process.execPath,
-          [
-            cli,
-            'operator',
-            'members',
-            'list',
-            '--format',
-            'json',
-            '--address',
-            `http://${node.grpcAddress}`,
-          ],
-          { env: environment, timeout: 10_000 },
-        );
-        const parsed = JSON.parse(stdout) as { members: { node: number; role: string }[] };
-        if (parsed.members.some((member) => member.role === 'leader')) return parsed.members;
-      } catch {
-        // That node is down or cut off: ask the next.
-      }
-    }
-    throw new Error('No node knows a leader');
+  const stop = async () => {
+    await exec(process.execPath, [cli, 'down', '--data', data]).catch(() => {});
+    await rm(folder, { recursive: true, force: true });
   };
+  let document = await up().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  const token = (await readFile(document.rootTokenFile, 'utf8')).trim();
+  const client = await connect({
+    addresses: document.nodes
+      .filter((node) => node.role !== 'replica')
+      .map((node) => `http://${node.grpcAddress}`),
+    token,
+  });
   return {
     get nodes() {
       return document.nodes;
@@ -95,8 +85,12 @@ export async function startStrongroom(options: {
       return document.nodes.filter((node) => node.role === 'replica');
     },
     token,
+    client,
     async leader() {
-      const leader = (await members()).find((member) => member.role === 'leader');
+      const { members } = await client.call('cluster.status', {});
+      const leader = (members as readonly { node: number; role: string }[]).find(
+        (member) => member.role === 'leader',
+      );
       const node = document.nodes.find((one) => one.id === leader?.node);
       if (node === undefined) throw new Error('The leader is not one of the local nodes');
       return node;
@@ -105,8 +99,8 @@ export async function startStrongroom(options: {
       document = await up();
     },
     async [Symbol.asyncDispose]() {
-      await exec(process.execPath, [cli, 'down', '--data', data]).catch(() => {});
-      await rm(folder, { recursive: true, force: true });
+      await client.close();
+      await stop();
     },
   };
 }
