@@ -37,6 +37,7 @@ import {
   type RunningVault,
   type SealPort,
   type VaultBackend,
+  type VaultOptions,
   type VaultRequest,
 } from '../../src/vault/index.ts';
 
@@ -77,6 +78,9 @@ export class SteppedClock implements Clock {
 /** What tests turn and look at: the parts that a server would hand in. */
 export interface VaultFixture extends AsyncDisposable {
   readonly vault: RunningVault;
+  /** A second vault on the same store, with latches and caches of its own: as after a failover. */
+  readonly other: RunningVault;
+  readonly callOther: VaultFixture['call'];
   readonly store: Store;
   readonly clock: SteppedClock;
   readonly rootToken: string;
@@ -102,7 +106,6 @@ export interface VaultFixture extends AsyncDisposable {
   codeOf(operation: string, payload?: Payload, options?: Partial<VaultRequest>): Promise<string>;
   /** A token with one policy of the given text. */
   tokenWith(policy: string, request?: Payload): Promise<string>;
-  /** A node that follows the same store but does not lead. */
   readonly barrier: () => Barrier | undefined;
 }
 
@@ -172,7 +175,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
       },
     },
   };
-  const vault = createVault({
+  const parts: VaultOptions = {
     backend,
     seal: sealPort,
     cluster: clusterPort,
@@ -183,26 +186,33 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
     random,
     log: quietLogger,
     metrics: quietMetrics,
-  });
+  };
+  const vault = createVault(parts);
+  const other = createVault(parts);
   await backend.namespaceKeys.create(ROOT_NAMESPACE);
   const { rootToken } = await vault.bootstrap();
-  const call: VaultFixture['call'] = async (operation, payload = {}, asked = {}) => {
-    const answer = await vault.handle({
-      operation,
-      namespace: '',
-      token: rootToken,
-      payload,
-      requestId: undefined,
-      consistency: undefined,
-      correlationId: 'test',
-      remoteAddress: '192.0.2.1',
-      signal: new AbortController().signal,
-      ...asked,
-    });
-    return answer.payload as Answer;
-  };
+  const caller =
+    (at: RunningVault): VaultFixture['call'] =>
+    async (operation, payload = {}, asked = {}) => {
+      const answer = await at.handle({
+        operation,
+        namespace: '',
+        token: rootToken,
+        payload,
+        requestId: undefined,
+        consistency: undefined,
+        correlationId: 'test',
+        remoteAddress: '192.0.2.1',
+        signal: new AbortController().signal,
+        ...asked,
+      });
+      return answer.payload as Answer;
+    };
+  const call = caller(vault);
   return {
     vault,
+    other,
+    callOther: caller(other),
     store,
     clock,
     rootToken,
@@ -229,6 +239,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
     },
     async [Symbol.asyncDispose]() {
       await vault.stop();
+      await other.stop();
       await store[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     },

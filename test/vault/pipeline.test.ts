@@ -99,6 +99,18 @@ describe('bad input', () => {
       'request.too-large',
     ],
     ['too many versions', 'kv.putMetadata', { ...at('a'), maxVersions: 9999 }, 'request.invalid'],
+    [
+      'a parent segment where no path was meant',
+      'seal.removeSlot',
+      { name: 'a/../b' },
+      'request.invalid',
+    ],
+    [
+      'an empty segment where no path was meant',
+      'seal.removeSlot',
+      { name: '/b' },
+      'request.invalid',
+    ],
     ['an unknown mount', 'kv.get', { mount: 'nowhere', path: 'a' }, 'mount.not-found'],
     ['a namespace with a dot segment', 'namespace.create', { path: 'a/..' }, 'request.invalid'],
     ['a namespace with a slash in front', 'namespace.create', { path: '/a' }, 'request.invalid'],
@@ -233,17 +245,13 @@ describe('writes that meet', () => {
   });
 
   it('run again on what changed in between', async () => {
-    await v.call('kv.put', { ...at('x'), ...secretOf({ a: 1 }) });
     v.set.beforeCommit = async () => {
-      // By another operation's latch, so that it comes between reading and committing.
-      await v
-        .call('kv.putMetadata', { ...at('x'), customMetadata: { entries: { k: 'v' } } })
-        .catch(() => {});
+      await v.callOther('kv.put', { ...at('x'), ...secretOf({ from: 'other' }) });
     };
-    const half = v.call('kv.put', { ...at('y'), ...secretOf({ b: 2 }) });
-    await half;
-    const metadata = await v.call('kv.getMetadata', at('x'));
-    expect(metadata['customMetadata']).toEqual({ k: 'v' });
+    const made = await v.call('kv.put', { ...at('x'), ...secretOf({ from: 'this' }) });
+    expect(made['version']).toMatchObject({ version: 2 });
+    const first = await v.call('kv.get', { ...at('x'), version: 1 });
+    expect(parsed(first['data'])).toEqual({ from: 'other' });
   });
 
   it('that are made by a token revoked in between make no child of it', async () => {

@@ -36,6 +36,12 @@ describe('versions', () => {
   it('over ten go, the oldest first, with their data', async () => {
     for (let value = 1; value <= 12; value++) await put({ value });
     expect(await metadata()).toMatchObject({ currentVersion: 12, oldestVersion: 3 });
+    expect(
+      v.proposals
+        .at(-1)
+        ?.writes.map((one) => one.kind)
+        .sort(),
+    ).toEqual(['delete', 'put', 'put']);
     expect(await v.codeOf('kv.get', { ...at(), version: 2 })).toBe('kv.version-not-found');
     expect(await read(3)).toEqual({ value: 3 });
   });
@@ -284,6 +290,15 @@ describe('rights', () => {
     expect(await code('kv.put', creator, data)).toBe('ok');
     expect(await code('kv.put', creator, data)).toBe('auth.permission-denied');
     expect(await code('kv.put', updater, data)).toBe('ok');
+  });
+
+  it('to create do not overwrite what another node made in between', async () => {
+    const creator = await rights(['create']);
+    v.set.beforeCommit = async () => {
+      await v.callOther('kv.put', { ...at(), data: json({ from: 'other' }) });
+    };
+    expect(await code('kv.put', creator, data)).toBe('auth.permission-denied');
+    expect(await read()).toEqual({ from: 'other' });
   });
 
   it('to read, delete, destroy, list and patch are asked for one by one', async () => {

@@ -136,6 +136,28 @@ describe('deleting a namespace', () => {
   });
 });
 
+describe('two who finish one deletion', () => {
+  it('do not delete the namespace that was made anew under its name', async () => {
+    const first = await make('a');
+    v.set.beforeCommit = async () => {
+      // Before the first marks it; the next hook runs before it removes the records.
+      v.set.beforeCommit = async () => {
+        v.other.start();
+        let made: unknown;
+        for (let pass = 0; pass < 500 && made === undefined; pass++) {
+          v.clock.advance(1000);
+          await new Promise((resolve) => setImmediate(resolve));
+          made = await v.callOther('namespace.create', { path: 'a' }).catch(() => undefined);
+        }
+        expect(made).toBeDefined();
+      };
+    };
+    await v.call('namespace.delete', { path: 'a' });
+    const { id } = await v.call('namespace.get', { path: 'a' });
+    expect(id).not.toBe(first['id']);
+  });
+});
+
 describe('a mount', () => {
   it('is listed, and goes with everything in it', async () => {
     await v.call('namespace.mount', { path: 'team/kv', type: 'kv', options: { version: '2' } });
