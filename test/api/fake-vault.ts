@@ -45,7 +45,11 @@ export class FakeVault implements Vault {
     for (const wake of this.#waiting) wake();
   }
 
-  async *watch(request: { readonly afterRevision: number; readonly signal: AbortSignal }) {
+  watch(request: Parameters<Vault['watch']>[0]): AsyncIterable<Change> {
+    return this.#changesFor(request);
+  }
+
+  async *#changesFor(request: { readonly afterRevision: number; readonly signal: AbortSignal }) {
     let at = this.changes.findIndex((change) => change.revision > request.afterRevision);
     if (at < 0) at = this.changes.length;
     for (;;) {

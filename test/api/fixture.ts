@@ -15,7 +15,14 @@ import {
 } from '../../src/api/index.ts';
 import { SeededRandom, systemClock } from '../../src/lib/index.ts';
 import { type LogFields, type Logger, quietMetrics } from '../../src/telemetry/index.ts';
-import { api, encodeMessage, type Input, type messages, methods } from '../../src/wire/index.ts';
+import {
+  api,
+  encodeMessage,
+  grpc,
+  type Input,
+  type messages,
+  methods,
+} from '../../src/wire/index.ts';
 import { type TestIdentity, testIdentity } from '../harness/tls.ts';
 import { FakeVault } from './fake-vault.ts';
 
@@ -151,6 +158,23 @@ export class ApiFixture implements AsyncDisposable {
   ): Promise<Buffer> {
     const { path, request: type } = methods['kv.put'];
     return this.call(path, encodeMessage(type, request), metadata).answer;
+  }
+
+  watchHealth(service: string) {
+    return this.serverStream(
+      '/grpc.health.v1.Health/Watch',
+      grpc.health.v1.HealthCheckRequest.encode({ service }).finish(),
+    );
+  }
+
+  serverStream(path: string, request: Uint8Array, metadata: Readonly<Record<string, string>> = {}) {
+    return this.client.makeServerStreamRequest<Buffer, Buffer>(
+      path,
+      (bytes) => bytes,
+      (bytes) => bytes,
+      Buffer.from(request),
+      metadataOf(metadata),
+    );
   }
 
   openStream(path: string, metadata: Readonly<Record<string, string>> = {}) {

@@ -17,10 +17,16 @@ const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingStatus;
 const WATCHES_MAX = 1024;
 
-const decodeName = (bytes: Buffer) => HealthCheckRequest.decode(bytes).service;
+/** Not the bare name: gRPC takes the empty one, which is the whole node, for no message at all. */
+interface Asked {
+  readonly service: string;
+}
+
+const decodeName = (bytes: Buffer): Asked => HealthCheckRequest.decode(bytes);
 const encodeStatus = (value: number) =>
   HealthCheckResponse.encode({ status: value }).finish() as Buffer;
-const encodeName = (service: string) => HealthCheckRequest.encode({ service }).finish() as Buffer;
+const encodeName = ({ service }: Asked) =>
+  HealthCheckRequest.encode({ service }).finish() as Buffer;
 const decodeStatus = (bytes: Buffer) => HealthCheckResponse.decode(bytes).status;
 
 const codecs = {
@@ -39,7 +45,7 @@ const definition = {
 export class HealthService {
   readonly #port: HealthPort;
   readonly #services: ReadonlySet<string>;
-  readonly #watches = new Set<ServerWritableStream<string, number>>();
+  readonly #watches = new Set<ServerWritableStream<Asked, number>>();
   readonly #unlisten: () => void;
   #stopping = false;
 
@@ -52,13 +58,13 @@ export class HealthService {
   addTo(server: Server): void {
     server.addService(definition, {
       Check: (
-        call: { readonly request: string },
+        call: { readonly request: Asked },
         callback: (error: object | null, value?: number) => void,
       ) => {
-        if (this.#services.has(call.request)) callback(null, this.#status());
+        if (this.#services.has(call.request.service)) callback(null, this.#status());
         else callback({ code: status.NOT_FOUND, details: 'This node has no such service' });
       },
-      Watch: (call: ServerWritableStream<string, number>) => this.#watch(call),
+      Watch: (call: ServerWritableStream<Asked, number>) => this.#watch(call),
     });
   }
 
@@ -70,14 +76,14 @@ export class HealthService {
     for (const call of this.#watches) call.end();
   }
 
-  #watch(call: ServerWritableStream<string, number>): void {
+  #watch(call: ServerWritableStream<Asked, number>): void {
     if (this.#watches.size >= WATCHES_MAX) {
       const details = `This node has ${WATCHES_MAX} health watches, as many as it accepts`;
       call.emit('error', { code: status.RESOURCE_EXHAUSTED, details });
       return;
     }
     // The standard wants an unknown service told, not refused: it may come to be.
-    call.write(this.#services.has(call.request) ? this.#status() : SERVICE_UNKNOWN);
+    call.write(this.#services.has(call.request.service) ? this.#status() : SERVICE_UNKNOWN);
     this.#watches.add(call);
     call.on('cancelled', () => this.#watches.delete(call));
     call.on('close', () => this.#watches.delete(call));
@@ -85,7 +91,7 @@ export class HealthService {
 
   #tell(): void {
     for (const call of this.#watches)
-      if (this.#services.has(call.request)) call.write(this.#status());
+      if (this.#services.has(call.request.service)) call.write(this.#status());
   }
 
   #status(): number {
