@@ -162,7 +162,12 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const seconds = (performance.now() - startedAt) / 1000;
   const cpu = cpuMicroseconds(process.pid) - cpuBefore;
   tally.stopped = true;
-  await Promise.race([Promise.all(streams.map((stream) => stream.ended)), pause(10)]);
+  // Whoever does not end by itself is cut; nothing may keep this process, or its CPU time counts.
+  const cut = setTimeout(() => {
+    for (const session of sessions) session.destroy();
+  }, 10_000);
+  await Promise.all(streams.map((stream) => stream.ended));
+  clearTimeout(cut);
   for (const session of sessions) session.destroy();
   const { p50, p99 } = quantiles(tally.latencies);
   return {
