@@ -7,7 +7,9 @@ class ManualClock implements Clock {
   nowMs = 0;
   monotonicMs = () => this.nowMs;
   wallMs = () => this.nowMs;
-  after = systemClock.after;
+  after(delayMs: number, callback: () => void) {
+    return systemClock.after(delayMs, callback);
+  }
 }
 
 function admission(bounds: Partial<typeof defaultApiBounds>) {

@@ -96,7 +96,7 @@ test('bytes from elsewhere are refused by name, whatever they are', () => {
         () => decodeForwardedAnswer('kv.get', bytes),
       ]) {
         const failure = caught(read);
-        if (failure !== undefined) expect(failure).toBeInstanceOf(StrongroomError);
+        expect(failure === undefined || failure instanceof StrongroomError).toBe(true);
       }
     }),
     { numRuns: 500 },

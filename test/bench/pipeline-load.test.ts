@@ -54,7 +54,10 @@ test('the generator keeps its calls in flight, and counts what failed apart', as
   };
   try {
     const missing = await run('strongroom.get');
-    expect(missing).toMatchObject({ operations: 0, firstError: expect.stringContaining('kv.not-found') as string });
+    expect(missing).toMatchObject({
+      operations: 0,
+      firstError: expect.stringContaining('kv.not-found') as string,
+    });
     const puts = await run('strongroom.put');
     expect(puts).toMatchObject({ errors: 0 });
     expect(puts.operations).toBeGreaterThan(16);
