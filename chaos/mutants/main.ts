@@ -1,13 +1,16 @@
 /**
  * Seeds one bug after the other into a copy of the sources and asks the tests whether they notice.
- * `npm run chaos:mutants`, or with part of a name: `npm run chaos:mutants -- stickiness`.
+ * `npm run chaos:mutants`, or with part of a file or name: `npm run chaos:mutants -- driver`.
  */
-import { MUTANTS } from './mutants.ts';
+import { CORE_MUTANTS } from './core-mutants.ts';
+import { DRIVER_MUTANTS } from './driver-mutants.ts';
 import { MutantWorkshop } from './run-mutants.ts';
 
 async function main(): Promise<void> {
   const [part] = process.argv.slice(2);
-  const chosen = MUTANTS.filter((mutant) => part === undefined || mutant.name.includes(part));
+  const chosen = [...CORE_MUTANTS, ...DRIVER_MUTANTS].filter(
+    (mutant) => part === undefined || `${mutant.file} ${mutant.name}`.includes(part),
+  );
   using workshop = new MutantWorkshop(process.cwd());
   if (!(await workshop.baseline())) {
     console.log('The tests fail on the unchanged sources: no mutant was tried');

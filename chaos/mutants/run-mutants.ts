@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
 
 export interface Verdict {
   readonly mutant: Mutant;
@@ -11,7 +11,38 @@ export interface Verdict {
   readonly by: string;
 }
 
-const CHECKS = ['test/raft/core', 'test/paper', 'test/chaos/trace.test.ts'];
+const vitest = (...paths: readonly string[]) => [
+  join('vitest', 'vitest.mjs'),
+  'run',
+  '--bail',
+  '1',
+  '--no-color',
+  ...paths,
+];
+const simulate = (seeds: number) => [
+  join('tsx', 'dist', 'cli.mjs'),
+  join('chaos', 'simulation', 'main.ts'),
+  '--seeds',
+  String(seeds),
+];
+
+/** Commands under `node_modules/`, by the part that a mutant is in; the first that fails catches it. */
+const CHECKS = {
+  core: [vitest('test/raft/core', 'test/paper', 'test/chaos/trace.test.ts')],
+  driver: [
+    vitest(
+      'test/raft/driver/log',
+      'test/raft/driver/transport',
+      'test/raft/driver/applier.test.ts',
+      'test/raft/driver/hello.test.ts',
+      'test/raft/driver/proposals.test.ts',
+    ),
+    simulate(200),
+  ],
+} as const;
+type Part = keyof typeof CHECKS;
+const partOf = ({ file }: Mutant): Part => (file.startsWith('raft/core/') ? 'core' : 'driver');
+
 /** A mutant that hangs the tests is caught by that. */
 const CHECK_MS_MAX = 120_000;
 const OUTPUT_CHARACTERS_MAX = 1_000_000;
@@ -43,7 +74,7 @@ export class MutantWorkshop implements Disposable {
 
   /** Runs the checks on the unchanged copy: a mutant says nothing when these fail. */
   async baseline(): Promise<boolean> {
-    return (await this.#check()).passed;
+    return (await this.#check('core')).passed && (await this.#check('driver')).passed;
   }
 
   async judge(mutant: Mutant): Promise<Verdict> {
@@ -58,19 +89,22 @@ export class MutantWorkshop implements Disposable {
       original.replace(mutant.search, () => mutant.replacement),
     );
     try {
-      const { passed, firstFailure } = await this.#check();
+      const { passed, firstFailure } = await this.#check(partOf(mutant));
       return { mutant, caught: !passed, by: firstFailure };
     } finally {
       writeFileSync(path, original);
     }
   }
 
-  async #check(): Promise<{ readonly passed: boolean; readonly firstFailure: string }> {
-    const vitest = join(this.#project, 'node_modules', 'vitest', 'vitest.mjs');
-    const args = [vitest, 'run', '--bail', '1', '--no-color', ...CHECKS];
-    const { status, output } = await run(args, this.folder);
-    const failure = /(?:FAIL|×)\s+(.*)/.exec(output)?.[1] ?? 'a hang or a crash';
-    return { passed: status === 0, firstFailure: status === 0 ? '' : failure };
+  async #check(part: Part): Promise<{ readonly passed: boolean; readonly firstFailure: string }> {
+    for (const [script, ...args] of CHECKS[part]) {
+      const path = join(this.#project, 'node_modules', script ?? '');
+      const { status, output } = await run([path, ...args], this.folder);
+      if (status === 0) continue;
+      const failure = /(?:FAIL|×)\s+(.*)|(seed \d+ FAILED.*)/.exec(output);
+      return { passed: false, firstFailure: failure?.[1] ?? failure?.[2] ?? 'a hang or a crash' };
+    }
+    return { passed: true, firstFailure: '' };
   }
 }
 

@@ -192,6 +192,17 @@ describe('the log on disk', () => {
     }
   });
 
+  it('removes what a snapshot stands for, however many segments it was', async () => {
+    const disk = new SimulatedDisk();
+    const { log } = await openLog(disk.attach(), { segmentBytesMax: 50 });
+    for (let index = 1; index <= 4; index++) await write(log, [entry(index, 1)]);
+    const snapshot = { index: 40 as LogIndex, term: 3 as Term, membership: nobody };
+    log.stageReset(snapshot);
+    await log.write([{ kind: 'reset', base: snapshot }, hard(3, 40)]);
+    const left = (await disk.attach().list()).filter((name) => name.startsWith('segment-'));
+    expect(left).toHaveLength(1);
+  });
+
   it('removes whole segments that are applied, and reads old entries back from disk', async () => {
     const disk = new SimulatedDisk();
     const { log } = await openLog(disk.attach(), { segmentBytesMax: 300 });

@@ -1,18 +1,9 @@
-export interface Mutant {
-  readonly name: string;
-  /** Under `src/`. */
-  readonly file: string;
-  /** Must occur exactly once in the file. */
-  readonly search: string;
-  readonly replacement: string;
-  /** What a vault would suffer from it. */
-  readonly why: string;
-}
+import type { Mutant } from './mutant.ts';
 
 const core = (file: string) => `raft/core/${file}.ts`;
 
 /** Bugs of one line, each of a kind that some Raft has had. Every one must be noticed. */
-export const MUTANTS: readonly Mutant[] = [
+export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'half is a majority',
     file: core('quorum'),

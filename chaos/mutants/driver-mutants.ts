@@ -1,0 +1,133 @@
+import type { Mutant } from './mutant.ts';
+
+const driver = (file: string) => `raft/driver/${file}.ts`;
+
+/** Bugs between the core and the disk, the network or the state machine. */
+export const DRIVER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the log is not synced',
+    file: driver('log/raft-log'),
+    search: '    await file.sync();\n    this.#chain = chain;',
+    replacement: '    this.#chain = chain;',
+    why: 'an acknowledged write is lost in a power cut',
+  },
+  {
+    name: 'acknowledged before the write',
+    file: driver('storage-writer'),
+    search: 'if (batch.some((pending) => pending.mustSync)) {',
+    replacement: 'if (batch.some((pending) => pending.mustSync && pending.bytes < 0)) {',
+    why: 'nothing is ever written',
+  },
+  {
+    name: 'messages leave before what they rest on is durable',
+    file: driver('raft-driver'),
+    search: 'this.#send(ready.sendNow);',
+    replacement: 'this.#send([...ready.sendNow, ...ready.afterPersist]);',
+    why: 'a vote or an acknowledgement is forgotten in a crash',
+  },
+  {
+    name: 'a reset log keeps its old segments',
+    file: driver('log/raft-log'),
+    search: 'for (const segment of older) await this.#disk.remove(segmentName(segment.number));',
+    replacement: 'older.length = 0;',
+    why: 'the log grows for ever, and old entries come back',
+  },
+  {
+    name: 'writes go on after a failed sync',
+    file: driver('log/raft-log'),
+    search: '      this.#broken = true;\n      throw error instanceof InvariantError',
+    replacement: '      throw error instanceof InvariantError',
+    why: 'a later sync says that lost writes are safe (cockroach #37102)',
+  },
+  {
+    name: 'a failed write is forgotten',
+    file: driver('storage-writer'),
+    search: 'if (!wasEnded) this.#options.onFailure(asFailure(error));',
+    replacement: 'asFailure(error);',
+    why: 'a node without a disk stays in the cluster and leads',
+  },
+  {
+    name: 'the hard state is not written',
+    file: driver('log/raft-log'),
+    search: "for (const change of changes) if (change.kind === 'hard') this.#hard = change.hard;",
+    replacement: '',
+    why: 'a node votes twice across a crash',
+  },
+  {
+    name: 'contents are not checked',
+    file: driver('log/frames'),
+    search: 'if (crc32(body, header.chainBefore) !== header.chain) {',
+    replacement: 'if (header.chain < 0) {',
+    why: 'a flipped bit is read as data',
+  },
+  {
+    name: 'frames are not chained',
+    file: driver('log/frames'),
+    search: 'if (before !== undefined && header.chainBefore !== before) {',
+    replacement: 'if (before !== undefined && header.chain < 0) {',
+    why: 'an older copy of a segment is read as the log',
+  },
+  {
+    name: 'a missing segment is skipped',
+    file: driver('log/recover'),
+    search: 'if (before !== undefined && number !== before + 1) {',
+    replacement: 'if (before !== undefined && number < before) {',
+    why: 'the log has a gap of acknowledged entries',
+  },
+  {
+    name: 'damage is cut away like a torn write',
+    file: driver('log/frames'),
+    search: "  return damaged(offset, 'its content was altered');",
+    replacement: "  return { kind: 'torn', offset };",
+    why: 'an acknowledged entry disappears without a word',
+  },
+  {
+    name: 'replaced entries are kept',
+    file: driver('log/recover'),
+    search: 'if (entry.index <= this.#window.lastIndex) this.#window.cutFrom(entry.index);',
+    replacement: 'if (entry.index <= this.#window.lastIndex) return;',
+    why: 'after a restart a deposed leader’s entries are back',
+  },
+  {
+    name: 'the log of another node is opened',
+    file: driver('log/recover'),
+    search: '    requireSameNode(record.identity, this.#identity);\n',
+    replacement: '',
+    why: 'a disk that was mixed up joins the wrong cluster',
+  },
+  {
+    name: 'applied twice after a snapshot',
+    file: driver('applier'),
+    search: 'const fresh = slice.filter((entry) => entry.index > this.#applied);',
+    replacement: 'const fresh = slice;',
+    why: 'a write takes effect twice',
+  },
+  {
+    name: 'the state is replaced under the applier',
+    file: driver('applier'),
+    search: 'return !this.#paused && !this.#waitsForRoom && this.#queue.length > 0;',
+    replacement: 'return !this.#paused && this.#queue.length > 0;',
+    why: 'entries pile up in memory faster than the disk takes them',
+  },
+  {
+    name: 'a lost proposal is reported as done',
+    file: driver('proposals'),
+    search: 'if (sent.term !== entry.term) {',
+    replacement: 'if (sent.term < 0) {',
+    why: 'a client is told that a write exists which was replaced',
+  },
+  {
+    name: 'a lost log still votes',
+    file: driver('open-state'),
+    search: 'const recovering = lost !== undefined || joins || (mark?.recovering ?? false);',
+    replacement: 'const recovering = joins || (mark?.recovering ?? false);',
+    why: 'an acknowledged entry is forgotten by an election (etcd #20269)',
+  },
+  {
+    name: 'old incarnations are heard',
+    file: driver('hello'),
+    search: 'const highest = options.incarnations?.highestOf(node) ?? 0;',
+    replacement: 'const highest = 0;',
+    why: 'a forgotten process speaks for the one that replaced it',
+  },
+];
