@@ -7,7 +7,7 @@ export const exitStatus = {
   local: 1,
   /** The cluster refused or failed; or, for `status`, the node is sealed. */
   server: 2,
-  /** What was to be checked does not hold: `audit verify`, `policy test`, `snapshot inspect`. */
+  /** What was to be checked does not hold: `audit verify`, `policy test`, `policy fmt --check`. */
   failedCheck: 3,
   /** No node could be reached in time. */
   unreachable: 4,
