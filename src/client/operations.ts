@@ -25,5 +25,10 @@ export type ResponseOf<Name extends string> = Name extends UnaryName
 export const onceOnly: ReadonlySet<string> = new Set<UnaryName>([
   'seal.init',
   'seal.unseal',
+  'seal.addSlot',
+  'seal.removeSlot',
+  'seal.rotateKeyring',
+  'seal.rotateRoot',
+  'seal.rotateKek',
   'cluster.stepDown',
 ]);
