@@ -5,7 +5,7 @@ const secret = (value: string) => new TextEncoder().encode(JSON.stringify({ valu
 const text = (answer: Readonly<Record<string, unknown>>) =>
   new TextDecoder().decode(answer['data'] as Uint8Array);
 
-describe('a cluster of three voters and a replica', () => {
+describe('a cluster of three voters and a replica', { timeout: 120_000 }, () => {
   test('keeps acknowledged secrets through the loss of the leader, and through a restart of all', async () => {
     await using cluster = await TestCluster.start({ voters: 3, replicas: ['west'] });
     const client = await cluster.client();
