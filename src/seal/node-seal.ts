@@ -61,6 +61,7 @@ class NodeSeal implements Seal {
   /** The only place where the root lives; state changes go through `#adopt` and `#close`. */
   #root: Root | undefined;
   #seen: Uint8Array | undefined;
+  #isByHand: boolean;
   #stopped = false;
 
   constructor(options: SealOptions) {
@@ -84,6 +85,7 @@ class NodeSeal implements Seal {
       labels: ['outcome'],
     });
     this.#seen = records.read(LAYOUT_RECORD);
+    this.#isByHand = records.read(MANUAL_RECORD) !== undefined;
     this.#stopWatching = records.onChange(() => this.#recordsChanged());
   }
 
@@ -345,12 +347,16 @@ class NodeSeal implements Seal {
   #recordsChanged(): void {
     const { records, log } = this.#options;
     if (this.#stopped) return;
-    if (this.#root !== undefined && records.read(MANUAL_RECORD) !== undefined) {
+    const wasByHand = this.#isByHand;
+    this.#isByHand = records.read(MANUAL_RECORD) !== undefined;
+    if (this.#root !== undefined && this.#isByHand) {
       log.warn({}, 'Sealed by hand');
       this.#close('it was sealed by hand');
       this.#slots.rest();
       return;
     }
+    // Lifted, here or on another node: now every node unseals itself.
+    if (wasByHand && !this.#isByHand) this.#caretaker.kick();
     const layout = records.read(LAYOUT_RECORD);
     const changed = layout !== undefined && !sameBytes(layout, this.#seen);
     this.#seen = layout;

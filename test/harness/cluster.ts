@@ -41,10 +41,10 @@ export class TestCluster implements AsyncDisposable {
   rootToken = '';
   readonly #options: ClusterOptions;
   readonly #links = new Map<string, TcpProxy>();
-  readonly #ports: readonly NodePorts[];
+  readonly #ports: NodePorts[];
   readonly #clients: StrongroomClient[] = [];
 
-  private constructor(folder: string, options: ClusterOptions, ports: readonly NodePorts[]) {
+  private constructor(folder: string, options: ClusterOptions, ports: NodePorts[]) {
     this.folder = folder;
     this.#options = options;
     this.#ports = ports;
@@ -133,6 +133,21 @@ export class TestCluster implements AsyncDisposable {
       });
     }
     await this.untilVoters(voters);
+  }
+
+  /**
+   * Starts one more node, with a join token of this cluster.
+   * @throws Error with the end of its log when it is not let in.
+   */
+  async join(options: {
+    readonly token: string;
+    readonly kind?: 'voter' | 'replica';
+    readonly region?: string;
+  }): Promise<NodeProcess> {
+    const id = this.#ports.length + 1;
+    this.#ports.push(portsOf(await freePorts(PORTS_A_NODE), 0));
+    const { kind = 'voter', region = 'local', token } = options;
+    return this.#add(id, region, kind, { token, address: this.node(1).ready.apiAddress });
   }
 
   /** Resolves when the leader counts `count` voters and every member is healthy. */
