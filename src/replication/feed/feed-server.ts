@@ -4,6 +4,7 @@ import {
   acceptHello,
   type Incarnations,
   type LogIndex,
+  type NodeId,
   refusalStatus,
   type SelfIdentity,
 } from '../../raft/index.ts';
@@ -15,6 +16,7 @@ import {
   feedService,
 } from '../peer-channel.ts';
 import { encodeFailure } from '../peer-failure.ts';
+import { requireMember } from '../peer-member.ts';
 import { raceAbort } from '../shared-round.ts';
 import type { EntrySource } from './entry-source.ts';
 import { encodeEntry, encodeMembership, feedBatches } from './feed-messages.ts';
@@ -32,6 +34,8 @@ export interface FeedServerOptions {
   /** Off only where connections are not encrypted: in tests. */
   readonly requirePeerCertificate: boolean;
   readonly incarnations?: Incarnations;
+  /** Asked again and again: a replica that is removed is not fed any more. */
+  readonly isMember?: (node: NodeId) => boolean;
   readonly progressMs?: number;
   readonly followersMax?: number;
 }
@@ -84,6 +88,7 @@ export class FeedServer {
   #accept(call: Call, message: FollowRequestMessage, signal: AbortSignal): FeedSession {
     const { self, log, followersMax } = this.#options;
     const { node } = acceptHello(call, message.hello, self, this.#options);
+    requireMember(node, this.#options.isMember);
     if (this.#followers >= (followersMax ?? FOLLOWERS_MAX)) {
       throw new StrongroomError(
         'request.overloaded',
@@ -91,7 +96,7 @@ export class FeedServer {
       );
     }
     const region = regionOf(message);
-    const session = new FeedSession(this.#options, this.#lag, call, region, signal);
+    const session = new FeedSession(this.#options, this.#lag, call, { node, region }, signal);
     this.#followers++;
     signal.addEventListener('abort', () => {
       this.#followers--;
@@ -119,11 +124,16 @@ function regionOf(message: FollowRequestMessage): string {
   );
 }
 
+interface Replica {
+  readonly node: NodeId;
+  readonly region: string;
+}
+
 class FeedSession {
   readonly #options: FeedServerOptions;
   readonly #lag: ReplicaLagMetrics;
   readonly #call: Call;
-  readonly #region: string;
+  readonly #replica: Replica;
   readonly #signal: AbortSignal;
   #blocked = false;
   #timer: Timer | undefined;
@@ -132,13 +142,13 @@ class FeedSession {
     options: FeedServerOptions,
     lag: ReplicaLagMetrics,
     call: Call,
-    region: string,
+    replica: Replica,
     signal: AbortSignal,
   ) {
     this.#options = options;
     this.#lag = lag;
     this.#call = call;
-    this.#region = region;
+    this.#replica = replica;
     this.#signal = signal;
     call.on('drain', () => {
       this.#blocked = false;
@@ -148,7 +158,7 @@ class FeedSession {
 
   receive(message: FollowRequestMessage): void {
     const behind = this.#options.source.commitIndex - (message.appliedIndex ?? 0);
-    this.#lag.observe(this.#region, Math.max(0, behind), message.stalenessMs ?? 0);
+    this.#lag.observe(this.#replica.region, Math.max(0, behind), message.stalenessMs ?? 0);
     if ((message.readIndexAsk ?? 0) > 0) void this.#answerReadIndex(message.readIndexAsk ?? 0);
   }
 
@@ -167,10 +177,11 @@ class FeedSession {
   }
 
   async #sendEntries(after: number): Promise<number> {
-    const { source, store } = this.#options;
+    const { source, store, isMember } = this.#options;
     let last = after;
     for await (const entries of source.committedEntries((after + 1) as LogIndex, this.#signal)) {
       for (const batch of feedBatches(entries)) {
+        requireMember(this.#replica.node, isMember);
         const { membership } = store.applied();
         await this.#write({
           entries: batch.map(encodeEntry),
@@ -212,8 +223,14 @@ class FeedSession {
 
   /** At a steady pace; not while the replica is slow to take what it already has to come. */
   #sendProgress(): void {
-    const { source, store, clock, progressMs } = this.#options;
+    const { source, store, clock, progressMs, isMember } = this.#options;
     if (this.#signal.aborted) return;
+    try {
+      requireMember(this.#replica.node, isMember);
+    } catch (error) {
+      this.#call.emit('error', refusalStatus(error));
+      return;
+    }
     if (!this.#blocked) {
       const { revision, digest } = store.digest();
       const commitIndex = source.commitIndex;

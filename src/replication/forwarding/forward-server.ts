@@ -4,6 +4,7 @@ import {
   type AcceptedPeer,
   acceptHello,
   type Incarnations,
+  type NodeId,
   refusalStatus,
   type SelfIdentity,
 } from '../../raft/index.ts';
@@ -14,6 +15,7 @@ import {
   forwardService,
 } from '../peer-channel.ts';
 import { encodeFailure } from '../peer-failure.ts';
+import { requireMember } from '../peer-member.ts';
 
 export interface ForwardServerOptions {
   readonly self: SelfIdentity;
@@ -21,6 +23,8 @@ export interface ForwardServerOptions {
   /** Off only where connections are not encrypted: in tests. */
   readonly requirePeerCertificate: boolean;
   readonly incarnations?: Incarnations;
+  /** Asked again with each message: a node that is removed is not answered any more. */
+  readonly isMember?: (node: NodeId) => boolean;
   /** Answers one request; a rejection travels back as its code and message. */
   readonly handle: (
     request: Uint8Array,
@@ -68,8 +72,10 @@ export class ForwardServer {
       if (stop.signal.aborted) return;
       try {
         session ??= this.#accept(call, message, stop.signal);
+        session.requireMember();
         session.receive(message);
       } catch (error) {
+        stop.abort(error);
         this.#options.log.warn({ error }, 'Refused a peer stream');
         call.emit('error', refusalStatus(error));
       }
@@ -78,6 +84,7 @@ export class ForwardServer {
 
   #accept(call: Call, message: ForwardRequestMessage, signal: AbortSignal): Session {
     const peer = acceptHello(call, message.hello, this.#options.self, this.#options);
+    requireMember(peer.node, this.#options.isMember);
     return new Session(this.#options, call, peer, signal);
   }
 }
@@ -102,6 +109,11 @@ class Session {
     signal.addEventListener('abort', () => {
       for (const work of this.#working.values()) work.abort(signal.reason);
     });
+  }
+
+  /** @throws StrongroomError `cluster.unknown-member` */
+  requireMember(): void {
+    requireMember(this.#peer.node, this.#options.isMember);
   }
 
   receive(message: ForwardRequestMessage): void {

@@ -52,6 +52,7 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
     log: log.child({ part: 'feed' }),
     metrics,
     requirePeerCertificate: true,
+    isMember: (node) => options.members.get(node) !== undefined,
   }).register(options.peerServer);
   follower.start();
   const anyVoter = () => {

@@ -88,6 +88,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     log: log.child({ part: 'feed' }),
     metrics,
     requirePeerCertificate: true,
+    isMember: (node) => options.members.get(node) !== undefined,
   }).register(options.peerServer);
   return {
     self,

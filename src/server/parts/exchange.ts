@@ -52,6 +52,7 @@ export function openExchange(
   new ForwardServer({
     self: participation.self,
     requirePeerCertificate: true,
+    isMember: (node) => foundation.members.get(node) !== undefined,
     log: log.child({ part: 'forwarding' }),
     handle: (bytes, signal, peer) => answer(bytes, { from: peer.node, signal }),
     readIndex: (signal) => participation.readIndex(signal),
