@@ -10,7 +10,7 @@ import {
 } from '../../wire/index.ts';
 import { Admission } from './admission.ts';
 import type { ApiBounds } from './bounds.ts';
-import { untilAborted } from './call-scope.ts';
+import type { CallScope } from './call-scope.ts';
 import type { Caller } from './caller.ts';
 import { asFailure } from './error-status.ts';
 
@@ -73,12 +73,12 @@ export class CallRunner {
     method: AnyMethod,
     request: Uint8Array,
     caller: Caller,
-    signal: AbortSignal,
+    scope: CallScope,
   ): Promise<Uint8Array> {
     const { operation } = method;
     const startedAtMs = this.parts.clock.monotonicMs();
     try {
-      const response = await this.#runChecked(method, request, caller, signal);
+      const response = await this.#runChecked(method, request, caller, scope);
       this.#calls.add(1, { operation, code: 'ok' });
       return response;
     } catch (error) {
@@ -94,7 +94,7 @@ export class CallRunner {
     method: AnyMethod,
     request: Uint8Array,
     caller: Caller,
-    signal: AbortSignal,
+    scope: CallScope,
   ): Promise<Uint8Array> {
     const { vault, bounds } = this.parts;
     this.refuseWhenStopping();
@@ -104,18 +104,24 @@ export class CallRunner {
     let work: Promise<VaultAnswer>;
     try {
       const payload = decodeRequest(method, request);
-      signal.throwIfAborted();
-      work = vault.handle({ operation: method.operation, payload, signal, ...caller });
+      scope.signal.throwIfAborted();
+      work = vault.handle({
+        operation: method.operation,
+        payload,
+        signal: scope.signal,
+        ...caller,
+      });
     } catch (error) {
       leave();
       throw error;
     }
     // The call counts as in flight until the vault is done with it, though nobody may wait any more.
-    const done = work.finally(() => {
+    const done = () => {
       leave();
       this.#inFlight.set(this.admission.inFlight);
-    });
-    const { payload } = await untilAborted(done, signal);
+    };
+    work.then(done, done);
+    const { payload } = await scope.until(work);
     const response = encodeMessage(method.response, payload);
     if (response.length > bounds.messageBytesMax) throw answerTooLarge(response.length, bounds);
     return response;

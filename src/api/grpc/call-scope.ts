@@ -5,6 +5,7 @@ import type { ApiBounds } from './bounds.ts';
 export class CallScope implements Disposable {
   readonly #controller = new AbortController();
   readonly #timer: Timer | undefined;
+  #onEnd: ((reason: StrongroomError) => void) | undefined;
 
   /** @param timeoutMs undefined: until the caller goes away. */
   constructor(clock: Clock, timeoutMs: number | undefined) {
@@ -26,6 +27,19 @@ export class CallScope implements Disposable {
 
   end(reason: StrongroomError): void {
     this.#controller.abort(reason);
+    this.#onEnd?.(reason);
+  }
+
+  /**
+   * Settles as `work` does, or rejects with the reason as soon as the call is ended. One work at a
+   * time. (Listening to the signal instead would cost more than the rest of a pipelined call.)
+   */
+  until<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.signal.aborted) reject(this.signal.reason as Error);
+      this.#onEnd = reject;
+      work.then(resolve, reject);
+    });
   }
 
   cancel(): void {
@@ -42,14 +56,4 @@ export function timeoutOf(deadline: Date | number, clock: Clock, bounds: ApiBoun
   const atMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   if (!Number.isFinite(atMs)) return bounds.callMsDefault;
   return Math.min(atMs - clock.wallMs(), bounds.callMsMax);
-}
-
-/** Settles as `work` does, or rejects with the signal's reason as soon as it fires. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -139,17 +139,17 @@ export class Pipeline {
       one.deadlineMs === 0 ? bounds.callMsDefault : Math.min(one.deadlineMs, bounds.callMsMax);
     const scope = new CallScope(clock, timeoutMs);
     this.#inFlight.set(one.id, scope);
-    this.#run(one, scope.signal).then(
+    this.#run(one, scope).then(
       (response) => this.#settle(one.id, response, undefined),
       (error: unknown) =>
         this.#settle(one.id, undefined, asFailure(error, log, this.#defaults.correlationId)),
     );
   }
 
-  async #run(one: messages.PipelineCall, signal: AbortSignal): Promise<Uint8Array> {
+  async #run(one: messages.PipelineCall, scope: CallScope): Promise<Uint8Array> {
     const method = anyMethods.get(one.operation);
     if (method?.kind !== 'unary') throw unknownOperation(one.operation);
-    return this.#runner.run(method, one.request, this.#callerOf(one), signal);
+    return this.#runner.run(method, one.request, this.#callerOf(one), scope);
   }
 
   #callerOf(one: messages.PipelineCall): Caller {

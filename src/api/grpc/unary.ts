@@ -24,7 +24,7 @@ async function answer(
   call.on('cancelled', () => scope.cancel());
   try {
     const caller = callerFrom(call.metadata, call.getPeer(), bounds, random);
-    callback(null, asBuffer(await runner.run(method, call.request, caller, scope.signal)));
+    callback(null, asBuffer(await runner.run(method, call.request, caller, scope)));
   } catch (error) {
     callback(errorStatus(asFailure(error, log, '')));
   }
