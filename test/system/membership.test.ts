@@ -11,7 +11,7 @@ import type { NodeProcess } from '../harness/node-process.ts';
 const place = { mount: 'secret', path: 'team/db' };
 const data = new TextEncoder().encode('{"value":"there"}');
 
-describe('who may take part', () => {
+describe('who may take part', { timeout: 60_000 }, () => {
   let cluster: TestCluster;
   let client: StrongroomClient;
   const tokenFor = async (kind: 'voter' | 'replica', ttlMs: number) => {

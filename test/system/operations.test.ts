@@ -7,7 +7,7 @@ const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify({ valu
 const valueOf = (answer: { readonly data?: unknown }) =>
   (JSON.parse(new TextDecoder().decode(answer.data as Uint8Array)) as { value: unknown }).value;
 
-describe('what operators do to a running cluster', () => {
+describe('what operators do to a running cluster', { timeout: 60_000 }, () => {
   let cluster: TestCluster;
   let client: StrongroomClient;
   beforeAll(async () => {

@@ -17,7 +17,9 @@ const marks = {
   policy: 'marked-policy-Jt2wQe',
 };
 
-test('marked names and values are nowhere on disk, in logs, metrics, snapshots, process lists or on the wire', async () => {
+test('marked names and values are nowhere on disk, in logs, metrics, snapshots, process lists or on the wire', {
+  timeout: 60_000,
+}, async () => {
   await using cluster = await TestCluster.start({ voters: 3, replicas: ['west'], proxied: true });
   const captured: Buffer[] = [];
   let capturedBytes = 0;
