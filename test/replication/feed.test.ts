@@ -92,7 +92,7 @@ async function startReplica(id: number, sources: () => readonly Source[]): Promi
     region: 'eu-west',
     store,
     sources,
-    credentials: insecure,
+    credentials: () => insecure,
     clock: systemClock,
     random: new SystemRandom(),
     log: quietLogger,

@@ -30,7 +30,7 @@ function serverOf(handle: Handle, readIndex: () => Promise<number> = async () =>
 function clientTo(port: number, self = identity(1)): ForwardClient {
   return new ForwardClient({
     self,
-    credentials: insecure,
+    credentials: () => insecure,
     clock: systemClock,
     log: quietLogger,
     addressOf: (id) => (id === 2 ? `127.0.0.1:${port}` : undefined),

@@ -27,7 +27,8 @@ export interface ReplicaFollowerOptions {
   readonly store: Store;
   /** In the order of preference: near ones first. */
   readonly sources: () => readonly Source[];
-  readonly credentials: ChannelCredentials;
+  /** Asked for each connection: certificates are renewed while the node runs. */
+  readonly credentials: () => ChannelCredentials;
   readonly channelOptions?: (node: NodeId) => Readonly<Record<string, string | number>>;
   readonly clock: Clock;
   readonly random: Random;
@@ -195,7 +196,7 @@ export class ReplicaFollower implements AsyncDisposable {
       self,
       node: source.node,
       address: source.address,
-      credentials,
+      credentials: credentials(),
       channelOptions: channelOptions?.(source.node) ?? {},
       region,
       store,

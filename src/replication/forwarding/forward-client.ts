@@ -7,7 +7,8 @@ import { ForwardLink } from './forward-link.ts';
 
 export interface ForwardClientOptions {
   readonly self: SelfIdentity;
-  readonly credentials: ChannelCredentials;
+  /** Asked for each connection: certificates are renewed while the node runs. */
+  readonly credentials: () => ChannelCredentials;
   readonly clock: Clock;
   readonly log: Logger;
   /** "host:port" of a node's peer server; undefined when the node is not known. */
@@ -103,7 +104,7 @@ export class ForwardClient implements AsyncDisposable {
       self,
       node,
       address,
-      credentials,
+      credentials: credentials(),
       channelOptions: channelOptions?.(node) ?? {},
       onClosed: (error) => this.#closed(peer, link, error),
     });

@@ -27,7 +27,7 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
     region: identity.region,
     store,
     sources: () => sourcesOf(options),
-    credentials: options.credentials(),
+    credentials: options.credentials,
     clock,
     random,
     log: log.child({ part: 'replica' }),

@@ -33,7 +33,7 @@ export function openExchange(
   const { participation, identity, clock, log } = foundation;
   const client = new ForwardClient({
     self: participation.self,
-    credentials: peerChannelCredentials(foundation.peers.tls()),
+    credentials: () => peerChannelCredentials(foundation.peers.tls()),
     addressOf: (node) => foundation.members.peerAddressOf(node),
     clock,
     log: log.child({ part: 'forwarding' }),
