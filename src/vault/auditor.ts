@@ -25,6 +25,8 @@ export interface AuditedRequest {
 export class Auditor {
   readonly #sinks: readonly AuditSink[];
   readonly #hash: AuditHasher;
+  /** What a request's two records share: made, and hashed, once. */
+  readonly #told = new WeakMap<AuditedRequest, Plain>();
 
   constructor(sinks: readonly AuditSink[], hash: AuditHasher) {
     this.#sinks = sinks;
@@ -44,7 +46,9 @@ export class Auditor {
   async response(about: AuditedRequest, answer: Plain | undefined, error?: unknown): Promise<void> {
     if (this.#sinks.length === 0) return;
     const response =
-      answer === undefined ? {} : { response: this.#message(about.operation.response, answer) };
+      answer === undefined
+        ? {}
+        : { response: messageOf(about.operation.response, answer, this.#hash) };
     await this.#append({
       type: 'response',
       fields: { ...this.#fields(about, error), ...response },
@@ -61,47 +65,69 @@ export class Auditor {
   }
 
   #fields(about: AuditedRequest, error: unknown): Plain {
+    let told = this.#told.get(about);
+    if (told === undefined) {
+      told = this.#tell(about);
+      this.#told.set(about, told);
+    }
+    return error === undefined ? told : { ...told, error: codeOf(error) };
+  }
+
+  #tell(about: AuditedRequest): Plain {
     const { caller } = about;
+    const hash = remembering(this.#hash);
     return {
       time: new Date(about.nowMs).toISOString(),
       correlationId: about.correlationId,
       operation: about.operation.name,
       namespace: about.namespace.path,
-      path: this.#path(about),
+      path: pathOf(about, hash),
       remoteAddress: about.remoteAddress,
       ...(caller === undefined
         ? {}
         : {
             auth: {
-              accessor: this.#hash(caller.record.accessor),
+              accessor: hash(caller.record.accessor),
               displayName: caller.record.displayName,
               policies: caller.record.policies,
               namespace: caller.namespace.path,
             },
           }),
-      request: this.#message(about.operation.request, about.payload),
-      ...(error === undefined ? {} : { error: codeOf(error) }),
+      request: messageOf(about.operation.request, about.payload, hash),
     };
   }
+}
 
-  /** The path in which a hash stands for every field that must not be told. */
-  #path({ operation, pathTemplate, payload }: AuditedRequest): string {
-    return (pathTemplate ?? operation.pathTemplate).replace(/\{(\w+)\}/g, (_, name: string) => {
-      const value = payload[name];
-      const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-      const isTold = shown === '' || operation.request[name]?.sensitive !== true;
-      return isTold ? shown : this.#hash(shown);
-    });
-  }
+/** The path in which a hash stands for every field that must not be told. */
+function pathOf({ operation, pathTemplate, payload }: AuditedRequest, hash: AuditHasher): string {
+  return (pathTemplate ?? operation.pathTemplate).replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = payload[name];
+    const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+    const isTold = shown === '' || operation.request[name]?.sensitive !== true;
+    return isTold ? shown : hash(shown);
+  });
+}
 
-  /** Fields at their default say nothing, and every line is written for every request. */
-  #message(spec: MessageSpec, message: Plain): Plain {
-    const given: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries(message)) {
-      if (value !== undefined && !isEmpty(value)) given[name] = value;
-    }
-    return hashSensitive(spec, given, this.#hash);
+/** Fields at their default say nothing, and every line is written for every request. */
+function messageOf(spec: MessageSpec, message: Plain, hash: AuditHasher): Plain {
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(message)) {
+    if (value !== undefined && !isEmpty(value)) given[name] = value;
   }
+  return hashSensitive(spec, given, hash);
+}
+
+/** Texts stand in a path and in a field both, and are hashed once. */
+function remembering(hash: AuditHasher): AuditHasher {
+  const known = new Map<string, string>();
+  return (value) => {
+    if (typeof value !== 'string') return hash(value);
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const made = hash(value);
+    known.set(value, made);
+    return made;
+  };
 }
 
 function isEmpty(value: unknown): boolean {
