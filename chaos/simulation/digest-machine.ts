@@ -24,7 +24,11 @@ export const EMPTY_STATE: DigestState = {
 
 /** What of a state survives a crash: the last persisted state, or anything after it. */
 export class DigestStorage {
-  #history: DigestState[] = [EMPTY_STATE];
+  #history: DigestState[];
+
+  constructor(state: DigestState = EMPTY_STATE) {
+    this.#history = [state];
+  }
 
   get latest(): DigestState {
     return this.#history.at(-1) ?? EMPTY_STATE;

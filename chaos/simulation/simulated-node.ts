@@ -10,7 +10,7 @@ import {
   type Transport,
 } from '../../src/raft/index.ts';
 import { type Logger, quietLogger, quietMetrics } from '../../src/telemetry/index.ts';
-import { DigestMachine, DigestStorage } from './digest-machine.ts';
+import { DigestMachine, type DigestState, DigestStorage } from './digest-machine.ts';
 import { ProcessTime, type Scheduler } from './scheduler.ts';
 import { type DiskFate, type DiskFates, SimulatedDisk } from './simulated-disk.ts';
 
@@ -31,13 +31,20 @@ export interface NodeWorld {
   readonly trace?: (event: TraceEvent) => void;
 }
 
+/** What a disk with log and state held at some time. */
+export interface DataImage {
+  readonly log: SimulatedDisk;
+  readonly state: DigestState;
+  readonly index: number;
+}
+
 /** One machine: disks that outlive its processes, and at most one process. */
 export class SimulatedNode {
   readonly id: NodeId;
   readonly #world: NodeWorld;
   logDisk = new SimulatedDisk();
   readonly sidecarDisk = new SimulatedDisk();
-  readonly #state = new DigestStorage();
+  #state = new DigestStorage();
   #time: ProcessTime | undefined;
   raft: RaftNode | undefined;
   machine: DigestMachine | undefined;
@@ -135,6 +142,22 @@ export class SimulatedNode {
 
   pause(forMs: number): void {
     this.#time?.pause(forMs);
+  }
+
+  /** Log and state are gone; the high-water mark is on another disk. */
+  wipe(): void {
+    this.logDisk.wipe();
+    this.#state = new DigestStorage();
+  }
+
+  image(): DataImage {
+    return { log: this.logDisk.image(), state: this.#state.latest, index: this.lastSeenIndex };
+  }
+
+  /** As a virtual machine that is set back to a snapshot. */
+  rollBack({ log, state }: DataImage): void {
+    this.logDisk = log;
+    this.#state = new DigestStorage(state);
   }
 
   /** The last index that the high-water mark names: what is below it is missed when it is gone. */

@@ -4,9 +4,9 @@ import type { Membership, MembershipChange, NodeId, RaftTuning } from '../../src
 import type { Logger } from '../../src/telemetry/index.ts';
 import { Checker, Violation } from './checker.ts';
 import { Scheduler } from './scheduler.ts';
-import type { DiskFate, DiskFates, SimulatedDisk } from './simulated-disk.ts';
+import type { DiskFate, DiskFates } from './simulated-disk.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
-import { type NodeWorld, SimulatedNode } from './simulated-node.ts';
+import { type DataImage, type NodeWorld, SimulatedNode } from './simulated-node.ts';
 import { drawSwarm, type SwarmConfig } from './swarm.ts';
 
 /** After the faults end, everyone who is a member must agree within this much simulated time. */
@@ -53,7 +53,7 @@ class Simulation {
   readonly #world: NodeWorld;
   readonly #nodes = new Map<NodeId, SimulatedNode>();
   readonly #faults: Record<string, number> = {};
-  readonly #images = new Map<NodeId, { readonly disk: SimulatedDisk; readonly index: number }>();
+  readonly #images = new Map<NodeId, DataImage>();
   #violation: unknown;
   #isCalm = false;
   #writes = 0;
@@ -93,6 +93,7 @@ class Simulation {
     this.#every(config.readEveryMs, () => this.#read());
     this.#every(config.crashEveryMs, () => this.#crash());
     this.#every(config.partitionEveryMs, () => this.#partition());
+    this.#every(config.amnesiaEveryMs, () => this.#amnesia());
     this.#every(config.pauseEveryMs, () => this.#pause());
     this.#every(config.membershipEveryMs, () => this.#changeMembership());
     this.#every(config.transferEveryMs, () => this.#transfer());
@@ -241,8 +242,7 @@ class Simulation {
 
   /** At most one node at a time may have lost what it promised: a majority always has it. */
   #damage(node: SimulatedNode): void {
-    if (this.config.nodes < 3) return;
-    if ([...this.#nodes.values()].some((other) => other.isDamaged)) return;
+    if (!this.#mayDamage()) return;
     const names = node.logDisk.names().filter((name) => name.endsWith('.log'));
     const kind = this.#random.below(3);
     const image = this.#images.get(node.id);
@@ -253,19 +253,55 @@ class Simulation {
       node.logDisk.flipBit(name, this.#random.below(bytes), this.#random.below(8));
       this.#count('bitFlips');
     } else if (kind === 1 && node.markedIndex() > 0) {
-      node.logDisk.wipe();
+      node.wipe();
       this.#count('wipes');
     } else if (kind === 2 && image !== undefined && node.markedIndex() > image.index) {
-      node.logDisk = image.disk;
+      node.rollBack(image);
       this.#images.delete(node.id);
       this.#count('rollbacks');
     } else return;
     node.isDamaged = true;
   }
 
+  #mayDamage(): boolean {
+    return this.config.nodes >= 3 && ![...this.#nodes.values()].some((node) => node.isDamaged);
+  }
+
+  /**
+   * One follower is cut off while the rest commits; then one of those loses its log, and the leader
+   * is cut off in turn. The two that are left are a majority that must not elect a leader, if the
+   * one that forgot is what made the commits safe.
+   */
+  #amnesia(): void {
+    const leader = this.#leader();
+    const voters = leader?.raft?.status().membership.voters ?? [];
+    const [behind, forgets] = [...this.#nodes.values()].filter(
+      (node) => node !== leader && node.phase === 'up' && voters.includes(node.id),
+    );
+    if (leader === undefined || behind === undefined || forgets === undefined) return;
+    this.#count('amnesia');
+    this.#isolate(behind.id);
+    this.#scheduler.after(400 + this.#random.below(1_500), () => {
+      if (this.#isCalm || !this.#mayDamage() || forgets.phase !== 'up') return;
+      forgets.kill();
+      this.#damage(forgets);
+      this.#network.heal();
+      this.#isolate(leader.id);
+      this.#scheduler.after(100, () => forgets.start());
+      this.#scheduler.after(2_000 + this.#random.below(3_000), () => this.#network.heal());
+    });
+  }
+
+  #isolate(node: NodeId): void {
+    for (const other of this.#nodes.keys()) {
+      if (other === node) continue;
+      this.#network.cut(node, other);
+      this.#network.cut(other, node);
+    }
+  }
+
   #image(node: SimulatedNode): void {
-    const index = node.lastSeenIndex;
-    this.#images.set(node.id, { disk: node.logDisk.image(), index });
+    this.#images.set(node.id, node.image());
   }
 
   #partition(): void {
@@ -322,7 +358,8 @@ class Simulation {
     }
     // Where disks are damaged the cluster only grows: who shrinks it to two voters of which one has
     // lost its log has no majority that knows everything, and no protocol can help.
-    const kind = this.#random.below(this.config.damagePercent > 0 ? 2 : 4);
+    const { damagePercent, amnesiaEveryMs } = this.config;
+    const kind = this.#random.below(damagePercent + amnesiaEveryMs > 0 ? 2 : 4);
     if (kind <= 1) {
       if (voters.length + learners.length >= NODES_MAX) return undefined;
       const node = (Math.max(...this.#nodes.keys()) + 1) as NodeId;

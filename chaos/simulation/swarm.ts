@@ -24,6 +24,8 @@ export interface SwarmConfig {
   readonly transferEveryMs: number;
   /** Of the crashes: how many in a hundred come with a damaged, lost or rolled back log. */
   readonly damagePercent: number;
+  /** The worst moment for a disk to go: the others that know what was committed are cut off. */
+  readonly amnesiaEveryMs: number;
   /** Of the crashes: how many in a hundred are power cuts, and not only the process's end. */
   readonly powerCutPercent: number;
   readonly proposeEveryMs: number;
@@ -52,6 +54,7 @@ export function drawSwarm(random: SeededRandom): SwarmConfig {
     membershipEveryMs: oneIn(3) ? 300 + random.below(2_000) : 0,
     transferEveryMs: oneIn(4) ? 500 + random.below(2_000) : 0,
     damagePercent: oneIn(3) ? random.below(60) : 0,
+    amnesiaEveryMs: oneIn(6) ? 1_500 + random.below(2_000) : 0,
     powerCutPercent: random.below(100),
     proposeEveryMs: 5 + random.below(80),
     readEveryMs: maybe(30 + random.below(200)),
