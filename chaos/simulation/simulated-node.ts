@@ -151,7 +151,8 @@ export class SimulatedNode {
   }
 
   image(): DataImage {
-    return { log: this.logDisk.image(), state: this.#state.latest, index: this.lastSeenIndex };
+    const index = this.raft?.status().lastIndex ?? this.lastSeenIndex;
+    return { log: this.logDisk.image(), state: this.#state.latest, index };
   }
 
   /** As a virtual machine that is set back to a snapshot. */

@@ -281,13 +281,17 @@ class Simulation {
     if (leader === undefined || behind === undefined || forgets === undefined) return;
     this.#count('amnesia');
     this.#isolate(behind.id);
+    this.#image(forgets);
     this.#scheduler.after(400 + this.#random.below(1_500), () => {
       if (this.#isCalm || !this.#mayDamage() || forgets.phase !== 'up') return;
       forgets.kill();
       this.#damage(forgets);
-      this.#network.heal();
-      this.#isolate(leader.id);
       this.#scheduler.after(100, () => forgets.start());
+      // Before it is back, or while it is being caught up.
+      this.#scheduler.after(this.#random.below(250), () => {
+        this.#network.heal();
+        if (!this.#isCalm) this.#isolate(leader.id);
+      });
       this.#scheduler.after(2_000 + this.#random.below(3_000), () => this.#network.heal());
     });
   }
