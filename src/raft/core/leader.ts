@@ -70,6 +70,7 @@ export function handleHeartbeatResponse(
   const progress = core.progress.get(message.from);
   if (progress === undefined) return;
   progress.recentlyActive = true;
+  progress.givesVotes = message.recovering !== true;
   // Whatever was on its way may be lost: one more append may go, so that a full window heals.
   progress.paused = false;
   if (progress.match < core.log.lastIndex() || progress.state === 'probe') {

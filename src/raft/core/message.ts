@@ -74,7 +74,12 @@ export type Message =
       /** The leader's read-round counter (never a caller's id: etcd #20418), 0 for none. */
       readonly context: number;
     })
-  | (Addressed & { readonly kind: 'heartbeat-response'; readonly context: number })
+  | (Addressed & {
+      readonly kind: 'heartbeat-response';
+      readonly context: number;
+      /** Its sender is being caught up and gives no votes: it must not become a voter yet. */
+      readonly recovering?: true;
+    })
   | (Addressed & {
       readonly kind: 'pre-vote' | 'vote';
       readonly lastIndex: LogIndex;

@@ -20,6 +20,8 @@ export class Progress {
   next: LogIndex;
   /** Heard from since the last quorum check. */
   recentlyActive = false;
+  /** It said that it votes when it is asked: not known before its first heartbeat's answer. */
+  givesVotes = false;
   /** An append was sent and is not answered: no other until an answer or a heartbeat's answer. */
   paused = false;
   /** Send an append at the next flush even if it carries no entry: a probe. */

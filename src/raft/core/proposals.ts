@@ -81,6 +81,7 @@ function whyRefused(core: CoreState, change: MembershipChange): string | undefin
 function whyNotPromote(core: CoreState, node: NodeId): string | undefined {
   const progress = core.progress.get(node);
   if (progress === undefined || !progress.recentlyActive) return `node ${node} was not heard from`;
+  if (!progress.givesVotes) return `node ${node} is being caught up and gives no votes yet`;
   const needed = Math.floor((core.log.lastIndex() * CAUGHT_UP_PERCENT) / 100);
   if (progress.match >= needed) return undefined;
   return `node ${node} holds ${progress.match} of ${core.log.lastIndex()} entries, it needs ${needed}`;

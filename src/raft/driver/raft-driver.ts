@@ -388,9 +388,10 @@ export class RaftDriver implements RaftNode {
   #send(messages: readonly Message[]): void {
     if (messages.length === 0) return;
     const snapshots = messages.filter((message) => message.kind === 'snapshot');
+    const said = this.#recovering ? messages.map(sayRecovering) : messages;
     for (const message of snapshots) this.#snapshots.send(message, this.#link);
     this.#link.send(
-      snapshots.length === 0 ? messages : messages.filter((message) => message.kind !== 'snapshot'),
+      snapshots.length === 0 ? said : said.filter((message) => message.kind !== 'snapshot'),
     );
   }
 
@@ -625,6 +626,11 @@ function isHeardWhileRecovering(message: Message): boolean {
     default:
       return true;
   }
+}
+
+/** A leader must not make a voter of a node that gives no votes. */
+function sayRecovering(message: Message): Message {
+  return message.kind === 'heartbeat-response' ? { ...message, recovering: true } : message;
 }
 
 /** Tells a sender that fell silent from a state machine that failed. */

@@ -100,6 +100,9 @@ function writeMessage(message: Message, out: Writer): void {
       out.number(message.context);
       return;
     case 'heartbeat-response':
+      out.number(message.context);
+      out.flag(message.recovering === true);
+      return;
     case 'read-index':
       out.number(message.context);
       return;
@@ -165,7 +168,12 @@ function readMessage(from: Reader): Message {
         commit: from.number() as LogIndex,
         context: from.number(),
       };
-    case 'heartbeat-response':
+    case 'heartbeat-response': {
+      const context = from.number();
+      return from.flag()
+        ? { kind, ...addressed, context, recovering: true }
+        : { kind, ...addressed, context };
+    }
     case 'read-index':
       return { kind, ...addressed, context: from.number() };
     case 'pre-vote':

@@ -31,6 +31,7 @@ const anyMessage = fc.oneof(
   of('append-response', { index: number, reject: flag, hintIndex: number, hintTerm: number }),
   of('heartbeat', { commit: number, context: number }),
   of('heartbeat-response', { context: number }),
+  of('heartbeat-response', { context: number, recovering: fc.constant(true) }),
   of('pre-vote', { lastIndex: number, lastTerm: number, transfer: flag }),
   of('vote', { lastIndex: number, lastTerm: number, transfer: flag }),
   of('pre-vote-response', { reject: flag }),
