@@ -47,7 +47,7 @@ describe('whole clusters from one seed', () => {
     const runs = await Promise.all([runSeeds(1, SEEDS_EACH), runSeeds(100_001, SEEDS_EACH)]);
     const faults: Record<string, number> = {};
     for (const { totals, output } of runs) {
-      expect(totals, output).toMatchObject({ seeds: SEEDS_EACH, failures: 0 });
+      expect({ ...totals, output }).toMatchObject({ seeds: SEEDS_EACH, failures: 0 });
       expect(totals.acked).toBeGreaterThan(50 * SEEDS_EACH);
       expect(totals.reads).toBeGreaterThan(10 * SEEDS_EACH);
       for (const [fault, count] of Object.entries(totals.faults)) {
@@ -55,7 +55,7 @@ describe('whole clusters from one seed', () => {
       }
     }
     // A fault that no longer happens finds nothing: then the run proves less than it says.
-    for (const fault of [
+    const rare = [
       'kills',
       'powerCuts',
       'partitions',
@@ -69,9 +69,8 @@ describe('whole clusters from one seed', () => {
       'membershipChanges',
       'transfers',
       'recoveringSeen',
-    ]) {
-      expect(faults[fault] ?? 0, fault).toBeGreaterThan(20);
-    }
+    ].filter((fault) => (faults[fault] ?? 0) < 20);
+    expect(rare).toEqual([]);
   }, 240_000);
 
   it('replay exactly: the same seed gives the same trace, another seed another', async () => {
