@@ -23,3 +23,4 @@ export type { ErrorTraits } from './errors/traits.ts';
 export { InvariantError, invariant, unreachable } from './invariant.ts';
 export { KeyedMutex } from './keyed-mutex.ts';
 export { type Random, SeededRandom, SystemRandom } from './random.ts';
+export { withTimeout } from './with-timeout.ts';

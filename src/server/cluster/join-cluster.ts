@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from '../../client/index.ts';
-import { type Clock, StrongroomError } from '../../lib/index.ts';
+import { type Clock, StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import {
   checkPinnedCa,
@@ -49,7 +49,7 @@ export async function joinCluster(
     options.signal.throwIfAborted();
     const address = join.addresses[attempt % join.addresses.length] ?? '';
     try {
-      const signal = AbortSignal.any([options.signal, AbortSignal.timeout(CALL_MS)]);
+      const signal = withTimeout(options.signal, CALL_MS);
       const trust = join.insecurePlaintext
         ? { insecurePlaintext: true }
         : {

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../lib/index.ts';
+import { StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { RunningVault, VaultAnswer, VaultBackend, VaultRequest } from '../../vault/index.ts';
 import type { Foundation } from '../foundation.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
@@ -33,7 +33,7 @@ export function backendOf(
     commit: (transaction, signal) => participation.commit(transaction, signal),
     freshen: (consistency, signal) => participation.freshen(consistency, signal),
     async forward(request) {
-      const limit = AbortSignal.any([request.signal, AbortSignal.timeout(FORWARD_MS)]);
+      const limit = withTimeout(request.signal, FORWARD_MS);
       const leader = await participation.whenLeaderKnown(limit);
       if (leader !== identity.node) return forward(leader, request);
       // This node became the leader meanwhile, and is ready.

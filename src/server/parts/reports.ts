@@ -1,3 +1,4 @@
+import { withTimeout } from '../../lib/index.ts';
 import type { Seal } from '../../seal/index.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { Foundation } from '../foundation.ts';
@@ -44,7 +45,7 @@ export async function collectReports(
   ask: (node: number, signal: AbortSignal) => Promise<NodeReport>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, NodeReport | undefined>> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(REPORT_MS)]);
+  const limit = withTimeout(signal, REPORT_MS);
   const self = foundation.identity.node;
   const asked = foundation.members.all().map(async ({ node }) => {
     if (node === self) return [node, own()] as const;

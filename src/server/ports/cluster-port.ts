@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../lib/index.ts';
+import { StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { NodeId, RaftNode } from '../../raft/index.ts';
 import type { Revision } from '../../store/index.ts';
 import type { ClusterPort } from '../../vault/index.ts';
@@ -203,7 +203,7 @@ async function write(
   for (const name of changes.keys()) {
     expected.set(name, parts.records.get(name)?.revision ?? (0 as Revision));
   }
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(WRITE_MS)]);
+  const limit = withTimeout(signal, WRITE_MS);
   if (await parts.records.write(changes, expected, limit)) return;
   throw new StrongroomError(
     'cluster.change-refused',
@@ -220,7 +220,7 @@ async function until(
 ): Promise<void> {
   if (holds()) return;
   const raft = requireRaft(parts);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(CHANGE_MS)]);
+  const limit = withTimeout(signal, CHANGE_MS);
   await new Promise<void>((resolve, reject) => {
     const unsubscribe = raft.onStatusChange(() => {
       if (holds()) done(resolve);
