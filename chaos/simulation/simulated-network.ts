@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../../src/lib/index.ts';
+import type { Cancellation, SeededRandom } from '../../src/lib/index.ts';
 import type { Message } from '../../src/raft/core/index.ts';
 import { decodeMessages, encodeMessages } from '../../src/raft/driver/transport/codec.ts';
 import type {
@@ -141,7 +141,7 @@ export class SimulatedNetwork {
   #sendSnapshot(
     message: SnapshotMessage,
     chunks: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
+    signal: Cancellation,
     time: ProcessTime,
   ): Promise<void> {
     const { from, to } = message;

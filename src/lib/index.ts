@@ -10,6 +10,7 @@ export {
   utf8Bytes,
   utf8Text,
 } from './bytes.ts';
+export { asAbortSignal, type Cancellation, CancelSource, LinkedCancel } from './cancellation.ts';
 export { type Clock, systemClock, type Timer } from './clock.ts';
 export { type Deferred, deferred } from './deferred.ts';
 export {
@@ -23,4 +24,4 @@ export type { ErrorTraits } from './errors/traits.ts';
 export { InvariantError, invariant, unreachable } from './invariant.ts';
 export { KeyedMutex } from './keyed-mutex.ts';
 export { type Random, SeededRandom, SystemRandom } from './random.ts';
-export { withTimeout } from './with-timeout.ts';
+export { type TimeLimit, withTimeout } from './time-limit.ts';

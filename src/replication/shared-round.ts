@@ -1,4 +1,4 @@
-import { type Deferred, deferred } from '../lib/index.ts';
+import { type Cancellation, type Deferred, deferred } from '../lib/index.ts';
 
 /**
  * Lets many callers share one question whose answer counts only when it was asked after they came:
@@ -14,7 +14,7 @@ export class SharedRound<T> {
   }
 
   /** The answer of a round that begins after this call. Rejects with `signal.reason` on abort. */
-  async join(signal: AbortSignal): Promise<T> {
+  async join(signal: Cancellation): Promise<T> {
     signal.throwIfAborted();
     this.#gathering ??= deferred<T>();
     const { promise } = this.#gathering;
@@ -41,7 +41,7 @@ export class SharedRound<T> {
 }
 
 /** `promise`, or a rejection with the signal's reason when that comes first. */
-export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function raceAbort<T>(promise: Promise<T>, signal: Cancellation): Promise<T> {
   signal.throwIfAborted();
   const aborted = deferred<never>();
   const abort = (): void => aborted.reject(signal.reason);

@@ -1,4 +1,4 @@
-import { type Clock, hasCode, type Timer } from '../lib/index.ts';
+import { type Cancellation, type Clock, hasCode, type Timer } from '../lib/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { rewrapSweeper } from '../vault/index.ts';
 import { AuditHeads, auditSeed } from './audit-heads.ts';
@@ -79,7 +79,7 @@ class Repeated implements AsyncDisposable {
     everyMs: number,
     clock: Clock,
     log: Logger,
-    duty: (signal: AbortSignal) => Promise<'again' | 'done'>,
+    duty: (signal: Cancellation) => Promise<'again' | 'done'>,
   ) {
     this.#clock = clock;
     const run = async () => {
@@ -184,7 +184,7 @@ async function renew(foundation: Foundation, service: Service): Promise<'again'>
 async function sweep(
   foundation: Foundation,
   service: Service,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<'again'> {
   const { participation, store, clock, log, metrics } = foundation;
   const barrier = service.keyring.barrier();

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { loadSodium } from '../barrier/index.ts';
-import { SystemRandom, systemClock } from '../lib/index.ts';
+import { type Cancellation, SystemRandom, systemClock } from '../lib/index.ts';
 import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
 import { writeAtomically } from './certificates/index.ts';
 import { Closers } from './closers.ts';
@@ -37,7 +37,7 @@ export async function startNode(
   options: {
     readonly log: Logger | ClosableLogger;
     readonly metrics: PromMetrics;
-    readonly signal: AbortSignal;
+    readonly signal: Cancellation;
   },
 ): Promise<RunningNode> {
   const closers = new Closers(options.log);
@@ -51,7 +51,7 @@ export async function startNode(
 
 async function start(
   config: NodeConfig,
-  options: { readonly log: Logger; readonly metrics: PromMetrics; readonly signal: AbortSignal },
+  options: { readonly log: Logger; readonly metrics: PromMetrics; readonly signal: Cancellation },
   closers: Closers,
 ): Promise<RunningNode> {
   const { log, metrics, signal } = options;

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Random } from '../lib/index.ts';
+import type { Cancellation, Clock, Random } from '../lib/index.ts';
 import { StrongroomError } from '../lib/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import {
@@ -42,7 +42,7 @@ export async function openIdentity(
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Logger;
-    readonly signal: AbortSignal;
+    readonly signal: Cancellation;
   },
 ): Promise<{ readonly identity: Identity; readonly tls: NodeTls }> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });

@@ -5,7 +5,7 @@ import {
   encodeForwardedAnswer,
   encodeForwardedError,
 } from '../api/index.ts';
-import { StrongroomError, unreachable } from '../lib/index.ts';
+import { type Cancellation, StrongroomError, unreachable } from '../lib/index.ts';
 import type { NodeId } from '../raft/index.ts';
 import type { ForwardClient } from '../replication/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -54,7 +54,7 @@ export class PeerCaller {
     return decodeForwardedAnswer(request.operation, bytes);
   }
 
-  async report(node: number, signal: AbortSignal): Promise<NodeReport> {
+  async report(node: number, signal: Cancellation): Promise<NodeReport> {
     return decodeNodeReport(await this.#ask(node, { kind: 'report' }, signal));
   }
 
@@ -64,7 +64,7 @@ export class PeerCaller {
     return JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>;
   }
 
-  async #ask(node: number, request: PeerRequest, signal: AbortSignal): Promise<Uint8Array> {
+  async #ask(node: number, request: PeerRequest, signal: Cancellation): Promise<Uint8Array> {
     const answer = await this.#client.send(
       node as NodeId,
       tagged(PEER_REQUEST, encodeJson(request)),
@@ -91,7 +91,7 @@ export function answerPeers(parts: {
   readonly log: Logger;
 }): (
   bytes: Uint8Array,
-  context: { readonly from: number; readonly signal: AbortSignal },
+  context: { readonly from: number; readonly signal: Cancellation },
 ) => Promise<Uint8Array> {
   return async (bytes, { from, signal }) => {
     const body = bytes.subarray(1);
@@ -109,7 +109,7 @@ export function answerPeers(parts: {
 async function answerForwarded(
   vault: Vault,
   body: Uint8Array,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<Uint8Array> {
   try {
     const request = decodeForwarded(body);

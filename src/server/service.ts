@@ -2,6 +2,7 @@ import { type ApiServer, Tls13Credentials } from '../api/index.ts';
 import type { FileSink } from '../audit/index.ts';
 import { kvEngine } from '../engines/index.ts';
 import { createPinGuard } from '../hsm/index.ts';
+import type { Cancellation } from '../lib/index.ts';
 import { createSeal, type Seal } from '../seal/index.ts';
 import { createVault, type RunningVault } from '../vault/index.ts';
 import { openSinks, reopenOnSignal } from './audit-sinks.ts';
@@ -64,7 +65,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     openExchange(foundation, { admission, sealRecords, report, vault: vaultOf }),
   );
   late.exchange = exchange;
-  const reports = (signal: AbortSignal) =>
+  const reports = (signal: Cancellation) =>
     collectReports(
       foundation,
       report,

@@ -1,4 +1,4 @@
-import { deferred, invariant, StrongroomError } from '../lib/index.ts';
+import { type Cancellation, deferred, invariant, StrongroomError } from '../lib/index.ts';
 import type {
   Entry,
   LogIndex,
@@ -111,7 +111,7 @@ export class LevelStore implements Store {
     return new StoreView(tables.view(progress.index), rangeDeletes.tombstones);
   }
 
-  async whenApplied(revision: Revision, signal: AbortSignal): Promise<void> {
+  async whenApplied(revision: Revision, signal: Cancellation): Promise<void> {
     if (this.revision >= revision) return;
     signal.throwIfAborted();
     const { promise, resolve, reject } = deferred<void>();
@@ -130,7 +130,7 @@ export class LevelStore implements Store {
   watch(
     prefix: Uint8Array,
     from: Revision,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): AsyncIterable<readonly WatchEvent[]> {
     return this.#options.hub.watch(prefix, from, signal);
   }
@@ -163,7 +163,7 @@ export class LevelStore implements Store {
     return this.#state.digests.at(revision);
   }
 
-  async verify(signal: AbortSignal): Promise<{ readonly records: number }> {
+  async verify(signal: Cancellation): Promise<{ readonly records: number }> {
     const { tables, progress, rangeDeletes } = this.#state;
     await rangeDeletes.settled();
     const { index, records } = progress;

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../lib/index.ts';
 import type { StateMachine } from '../raft/index.ts';
 import type { KeyRange } from './codec/records.ts';
 import type { Revision } from './transaction.ts';
@@ -23,7 +24,7 @@ export interface Store extends StateMachine, AsyncDisposable {
    */
   room(): Promise<void> | undefined;
   /** Resolves when everything up to `revision` is applied here. */
-  whenApplied(revision: Revision, signal: AbortSignal): Promise<void>;
+  whenApplied(revision: Revision, signal: Cancellation): Promise<void>;
   /**
    * Changes of keys with `prefix` from `from` on: complete, in order, each once. A batch holds
    * whole revisions. Ends when `signal` aborts.
@@ -32,7 +33,7 @@ export interface Store extends StateMachine, AsyncDisposable {
   watch(
     prefix: Uint8Array,
     from: Revision,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): AsyncIterable<readonly WatchEvent[]>;
   /** For caches that must not be stale. @returns unsubscribe */
   onApplied(listener: AppliedListener): () => void;
@@ -53,5 +54,5 @@ export interface Store extends StateMachine, AsyncDisposable {
    * Reads every record and checks it, the counts, and the expiry index.
    * @throws StrongroomError `store.corrupt`
    */
-  verify(signal: AbortSignal): Promise<{ readonly records: number }>;
+  verify(signal: Cancellation): Promise<{ readonly records: number }>;
 }

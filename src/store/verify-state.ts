@@ -1,3 +1,4 @@
+import type { Cancellation } from '../lib/index.ts';
 import { corrupt, decodeData, decodeHistory, decodeRange } from './codec/records.ts';
 import type { PhysicalView } from './disk/physical-view.ts';
 import { expiryKey, metaKey, places, userKey, wholePlace } from './disk/places.ts';
@@ -13,7 +14,7 @@ const PAGE = 256;
 export async function verifyState(
   view: PhysicalView,
   expectedRecords: number,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<{ readonly records: number }> {
   let records = 0;
   let deadlines = 0;

@@ -1,4 +1,10 @@
-import { type Clock, type Deferred, deferred, StrongroomError } from '../lib/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  type Deferred,
+  deferred,
+  StrongroomError,
+} from '../lib/index.ts';
 import type { Revision } from './transaction.ts';
 import type { WatchEvent } from './view.ts';
 
@@ -99,7 +105,7 @@ export class WatchHub {
   async *watch(
     prefix: Uint8Array,
     from: Revision,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): AsyncGenerator<readonly WatchEvent[]> {
     // The last revision of which everything was told.
     let told = from - 1;
@@ -164,7 +170,7 @@ export class WatchHub {
   async #wait(
     changed: Promise<void>,
     timeoutMs: number | undefined,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): Promise<void> {
     const woken = deferred<void>();
     const wake = (): void => woken.resolve();

@@ -1,4 +1,4 @@
-import { type Clock, type Random, StrongroomError } from '../lib/index.ts';
+import { type Cancellation, type Clock, type Random, StrongroomError } from '../lib/index.ts';
 import type { EnginePlugin } from './engine-plugin.ts';
 import { addMount } from './mounts/mount-operations.ts';
 import { ROOT_NAMESPACE, systemArea, systemKind } from './places.ts';
@@ -26,7 +26,7 @@ export async function bootstrapVault(parts: {
   readonly engines: readonly EnginePlugin[];
   readonly clock: Clock;
   readonly random: Random;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }): Promise<{ readonly rootToken: string }> {
   const { runner, engines, clock, random, signal } = parts;
   const nowMs = clock.wallMs();

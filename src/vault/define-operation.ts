@@ -1,4 +1,4 @@
-import type { Random } from '../lib/index.ts';
+import type { Cancellation, Random } from '../lib/index.ts';
 import { invariant, StrongroomError } from '../lib/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { AnswerOf, MessageOf } from './message.ts';
@@ -13,7 +13,7 @@ type Plain = Readonly<Record<string, unknown>>;
 /** What every handler knows of its request. */
 export interface CallContext {
   readonly log: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Wall time, read once a request. */
   readonly nowMs: number;
   /** The token as it was sent, for operations that work before there is anything to check it with. */

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../lib/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { StorageTransaction, StorageView } from './storage/storage.ts';
 
@@ -43,7 +44,7 @@ export type MessageSpec = Readonly<Record<string, FieldSpec>>;
 export interface OperationContext<Storage extends StorageView = StorageView> {
   readonly storage: Storage;
   readonly log: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Wall time, read once a request so that all it writes agrees. */
   readonly nowMs: number;
 }

@@ -1,4 +1,5 @@
 import type { Barrier, Uuid } from '../barrier/index.ts';
+import type { Cancellation } from '../lib/index.ts';
 import type { Store, Transaction, TransactionResult } from '../store/index.ts';
 import type { CallContext } from './define-operation.ts';
 import type { AnswerOf, MessageOf } from './message.ts';
@@ -23,9 +24,9 @@ export interface VaultBackend {
    * Proposes through Raft and waits until it is applied here.
    * @throws StrongroomError `raft.not-leader`, `raft.outcome-unknown`
    */
-  commit(transaction: Transaction, signal: AbortSignal): Promise<TransactionResult>;
+  commit(transaction: Transaction, signal: Cancellation): Promise<TransactionResult>;
   /** Makes the local store as fresh as asked for. @throws StrongroomError when it cannot in time. */
-  freshen(consistency: Consistency, signal: AbortSignal): Promise<void>;
+  freshen(consistency: Consistency, signal: Cancellation): Promise<void>;
   /** Has the leader handle the request. */
   forward(request: VaultRequest): Promise<VaultAnswer>;
   /** Keys of namespaces in the keyring. Each resolves once the change is committed and in use. */

@@ -1,4 +1,4 @@
-import { StrongroomError, unreachable } from '../lib/index.ts';
+import { type Cancellation, StrongroomError, unreachable } from '../lib/index.ts';
 import type { Revision, Transaction, TransactionResult } from '../store/index.ts';
 import type { StorageTransaction } from './storage/storage.ts';
 import type { StoragePort } from './storage-port.ts';
@@ -7,7 +7,7 @@ import type { StoragePort } from './storage-port.ts';
 export const ATTEMPTS_MAX = 16;
 
 export interface RunOptions<T> {
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly requestId?: Uint8Array | undefined;
   /** What a retry with this request id is to get. */
   readonly receipt?: ((result: T) => Uint8Array) | undefined;
@@ -25,11 +25,11 @@ export type RunOutcome<T> =
 /** Runs work as one transaction of the store: again when what it had read was changed meanwhile. */
 export class TransactionRunner {
   readonly #storage: StoragePort;
-  readonly #commit: (tx: Transaction, signal: AbortSignal) => Promise<TransactionResult>;
+  readonly #commit: (tx: Transaction, signal: Cancellation) => Promise<TransactionResult>;
 
   constructor(
     storage: StoragePort,
-    commit: (tx: Transaction, signal: AbortSignal) => Promise<TransactionResult>,
+    commit: (tx: Transaction, signal: Cancellation) => Promise<TransactionResult>,
   ) {
     this.#storage = storage;
     this.#commit = commit;
@@ -85,7 +85,7 @@ export class TransactionRunner {
 }
 
 /** @throws StrongroomError `request.cancelled`, `request.deadline-exceeded` */
-export function throwIfAborted(signal: AbortSignal): void {
+export function throwIfAborted(signal: Cancellation): void {
   if (!signal.aborted) return;
   if (signal.reason instanceof StrongroomError) throw signal.reason;
   const late = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../lib/index.ts';
 import type { OperationFace } from './operation.ts';
 
 /** How fresh a read must be. */
@@ -21,7 +22,7 @@ export interface VaultRequest {
   readonly correlationId: string;
   /** The peer's address, for the audit record. */
   readonly remoteAddress: string;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 export interface VaultAnswer {

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../src/lib/index.ts';
+import { type Cancellation, StrongroomError } from '../../src/lib/index.ts';
 import type {
   OperationFace,
   SecretEvent,
@@ -49,7 +49,7 @@ export class FakeVault implements Vault {
     return this.#changesFor(request);
   }
 
-  async *#changesFor(request: { readonly afterRevision: number; readonly signal: AbortSignal }) {
+  async *#changesFor(request: { readonly afterRevision: number; readonly signal: Cancellation }) {
     let at = this.changes.findIndex((change) => change.revision > request.afterRevision);
     if (at < 0) at = this.changes.length;
     for (;;) {
@@ -61,7 +61,7 @@ export class FakeVault implements Vault {
     }
   }
 
-  #change(signal: AbortSignal): Promise<void> {
+  #change(signal: Cancellation): Promise<void> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const wake = () => {

@@ -1,7 +1,7 @@
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deferred, utf8Bytes } from '../../src/lib/index.ts';
+import { type Cancellation, deferred, utf8Bytes } from '../../src/lib/index.ts';
 import type { VaultRequest } from '../../src/vault/index.ts';
 import {
   decodeMessage,
@@ -219,7 +219,7 @@ test.each([
   ],
 ])('%s ends the stream with request.invalid and ends what was in flight', async (_, bytes) => {
   await using api = await ApiFixture.start({ pipelineFrameItemsMax: 8 });
-  const signals: AbortSignal[] = [];
+  const signals: Cancellation[] = [];
   const arrived = deferred<void>();
   api.vault.handlers.set('kv.get', ({ signal }) => {
     signals.push(signal);
@@ -240,7 +240,7 @@ test.each([
 
 test('a caller that goes away ends what it had in flight', async () => {
   await using api = await ApiFixture.start();
-  const arrived = deferred<AbortSignal>();
+  const arrived = deferred<Cancellation>();
   api.vault.handlers.set('kv.get', ({ signal }) => {
     arrived.resolve(signal);
     return never();
@@ -250,7 +250,7 @@ test('a caller that goes away ends what it had in flight', async () => {
   stream.write(Buffer.from(encodeMessage(frameType, { calls: [getCall(1)] })));
   const signal = await arrived.promise;
   const aborted = new Promise((resolve) => {
-    signal.addEventListener('abort', resolve);
+    signal.addEventListener('abort', () => resolve(undefined));
   });
   stream.cancel();
   await aborted;

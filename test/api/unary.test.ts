@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { deferred, StrongroomError, utf8Bytes } from '../../src/lib/index.ts';
+import { type Cancellation, deferred, StrongroomError, utf8Bytes } from '../../src/lib/index.ts';
 import { decodeMessage, encodeMessage, google, methods } from '../../src/wire/index.ts';
 import { ApiFixture, failureOf } from './fixture.ts';
 
@@ -128,7 +128,7 @@ test('a message over the bound is refused', async () => {
 
 test('cancelling a call fires its signal in the vault', async () => {
   await using api = await ApiFixture.start();
-  const arrived = deferred<AbortSignal>();
+  const arrived = deferred<Cancellation>();
   api.vault.handlers.set('kv.get', ({ signal }) => {
     arrived.resolve(signal);
     return new Promise(() => {});
@@ -136,7 +136,7 @@ test('cancelling a call fires its signal in the vault', async () => {
   const call = api.call(get.path, encodeMessage(get.request, secret));
   const signal = await arrived.promise;
   const aborted = new Promise((resolve) => {
-    signal.addEventListener('abort', resolve);
+    signal.addEventListener('abort', () => resolve(undefined));
   });
   call.cancel();
   await aborted;
@@ -146,7 +146,7 @@ test('cancelling a call fires its signal in the vault', async () => {
 
 test('a deadline ends the call on both sides', async () => {
   await using api = await ApiFixture.start();
-  const arrived = deferred<AbortSignal>();
+  const arrived = deferred<Cancellation>();
   api.vault.handlers.set('kv.get', ({ signal }) => {
     arrived.resolve(signal);
     return new Promise(() => {});
@@ -156,7 +156,7 @@ test('a deadline ends the call on both sides', async () => {
   const signal = await arrived.promise;
   if (!signal.aborted)
     await new Promise((resolve) => {
-      signal.addEventListener('abort', resolve);
+      signal.addEventListener('abort', () => resolve(undefined));
     });
   expect(signal.aborted).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { deferred } from '../../src/lib/index.ts';
+import { asAbortSignal, type Cancellation, deferred } from '../../src/lib/index.ts';
 import type { SecretEvent, Vault } from '../../src/vault/index.ts';
 import { decodeMessage, encodeMessage, methods } from '../../src/wire/index.ts';
 import { ApiFixture, failureOf } from './fixture.ts';
@@ -29,7 +29,7 @@ test('changes are told as they come, from where the caller left off', async () =
 
 test('a caller that goes away ends the watch in the vault', async () => {
   await using api = await ApiFixture.start();
-  const signals = deferred<AbortSignal>();
+  const signals = deferred<Cancellation>();
   const watch = api.vault.watch.bind(api.vault);
   api.vault.watch = (asking) => {
     signals.resolve(asking.signal);
@@ -39,7 +39,7 @@ test('a caller that goes away ends the watch in the vault', async () => {
   call.on('error', () => {});
   const signal = await signals.promise;
   call.cancel();
-  if (!signal.aborted) await once(signal, 'abort');
+  if (!signal.aborted) await once(asAbortSignal(signal), 'abort');
   expect(signal.aborted).toBe(true);
 });
 

@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { expect, test } from 'vitest';
 import { type ClientOptions, connect, type StrongroomClient } from '../../src/client/index.ts';
-import { deferred, StrongroomError, utf8Bytes } from '../../src/lib/index.ts';
+import { type Cancellation, deferred, StrongroomError, utf8Bytes } from '../../src/lib/index.ts';
 import type { VaultRequest } from '../../src/vault/index.ts';
 import { FakeVault } from '../api/fake-vault.ts';
 import { ApiFixture } from '../api/fixture.ts';
@@ -182,7 +182,7 @@ test('giving up names what stood in the way', async () => {
 test('a call off ends the call here and there', async () => {
   await using api = await ApiFixture.start();
   await using client = await clientOf([api]);
-  const arrived = deferred<AbortSignal>();
+  const arrived = deferred<Cancellation>();
   api.vault.handlers.set('kv.get', ({ signal }) => {
     arrived.resolve(signal);
     return new Promise(() => {});
@@ -191,7 +191,7 @@ test('a call off ends the call here and there', async () => {
   const answer = client.call('kv.get', { path: 'x' }, { signal: controller.signal });
   const signal = await arrived.promise;
   const aborted = new Promise((resolve) => {
-    signal.addEventListener('abort', resolve);
+    signal.addEventListener('abort', () => resolve(undefined));
   });
   controller.abort();
   await expect(answer).rejects.toMatchObject({ code: 'request.cancelled' });

@@ -1,7 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
-import { hex, StrongroomError, SystemRandom, systemClock } from '../../src/lib/index.ts';
+import {
+  type Cancellation,
+  hex,
+  StrongroomError,
+  SystemRandom,
+  systemClock,
+} from '../../src/lib/index.ts';
 import {
   ConsistencyGate,
   type EntrySource,
@@ -55,7 +61,7 @@ function feedOf(
   id: number,
   store: Store,
   source: EntrySource,
-  readIndex: (signal: AbortSignal) => Promise<number>,
+  readIndex: (signal: Cancellation) => Promise<number>,
 ): FeedServer {
   return new FeedServer({
     self: identity(id),

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
 import {
+  type Cancellation,
   deferred,
   StrongroomError,
   systemClock,
@@ -15,7 +16,7 @@ import { identity, insecure, listen, node } from './harness.ts';
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
-type Handle = (request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+type Handle = (request: Uint8Array, signal: Cancellation) => Promise<Uint8Array>;
 
 function serverOf(handle: Handle, readIndex: () => Promise<number> = async () => 0): ForwardServer {
   return new ForwardServer({

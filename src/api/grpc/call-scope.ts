@@ -1,10 +1,17 @@
-import { type Clock, StrongroomError, type Timer } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  CancelSource,
+  type Clock,
+  StrongroomError,
+  type Timer,
+} from '../../lib/index.ts';
 import type { ApiBounds } from './bounds.ts';
 
 /** The life of one call: its signal fires when the caller goes away or its time is over. */
 export class CallScope implements Disposable {
-  readonly #controller = new AbortController();
+  readonly #cancel = new CancelSource();
   readonly #timer: Timer | undefined;
+  #disposed = false;
   #onEnd: ((reason: StrongroomError) => void) | undefined;
 
   /** @param timeoutMs undefined: until the caller goes away. */
@@ -21,12 +28,12 @@ export class CallScope implements Disposable {
     );
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): Cancellation {
+    return this.#cancel;
   }
 
   end(reason: StrongroomError): void {
-    this.#controller.abort(reason);
+    this.#cancel.abort(reason);
     this.#onEnd?.(reason);
   }
 
@@ -36,17 +43,20 @@ export class CallScope implements Disposable {
    */
   until<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.signal.aborted) reject(this.signal.reason as Error);
+      if (this.#cancel.aborted) reject(this.#cancel.reason);
       this.#onEnd = reject;
       work.then(resolve, reject);
     });
   }
 
   cancel(): void {
+    // gRPC says "cancelled" of every call that is over, answered ones too; an error costs its stack.
+    if (this.#disposed || this.#cancel.aborted) return;
     this.end(new StrongroomError('request.cancelled', 'The caller called this call off'));
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#timer?.cancel();
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import { asAbortSignal, type Cancellation } from '../../lib/index.ts';
 import { type CallRunner, stopping } from './call-runner.ts';
 import { CallScope } from './call-scope.ts';
 import { type Caller, callerFrom } from './caller.ts';
@@ -7,7 +8,7 @@ import { asFailure, errorStatus } from './error-status.ts';
 import { asBuffer } from './unary.ts';
 
 /** Who asked for a stream; the signal fires when it is wanted no more. */
-export type StreamCaller = Caller & { readonly signal: AbortSignal };
+export type StreamCaller = Caller & { readonly signal: Cancellation };
 
 /**
  * Sends what `produce` yields, no faster than the caller reads, and ends with its failure if it has
@@ -30,9 +31,10 @@ export async function sendStream(
     scopes.add(scope);
     const caller = callerFrom(call.metadata, call.getPeer(), bounds, random);
     correlationId = caller.correlationId;
+    const signal = asAbortSignal(scope.signal);
     for await (const message of produce({ ...caller, signal: scope.signal })) {
       scope.signal.throwIfAborted();
-      if (!call.write(asBuffer(message))) await once(call, 'drain', { signal: scope.signal });
+      if (!call.write(asBuffer(message))) await once(call, 'drain', { signal });
     }
     // A producer that ends because its signal fired has not told everything.
     scope.signal.throwIfAborted();

@@ -1,4 +1,4 @@
-import { invariant } from '../../lib/index.ts';
+import { type Cancellation, invariant } from '../../lib/index.ts';
 import type { Entry, LogIndex } from '../core/index.ts';
 import type { RaftLog } from './log/raft-log.ts';
 
@@ -29,7 +29,7 @@ export class CommittedLog {
   }
 
   /** Entries that are committed and applied here, from `from` on, until `signal` aborts. */
-  async *follow(from: LogIndex, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
+  async *follow(from: LogIndex, signal: Cancellation): AsyncGenerator<readonly Entry[]> {
     let next = from;
     while (!signal.aborted) {
       if (this.#ended !== undefined) throw this.#ended();
@@ -46,7 +46,7 @@ export class CommittedLog {
     }
   }
 
-  #changed(signal: AbortSignal): Promise<void> {
+  #changed(signal: Cancellation): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         signal.removeEventListener('abort', wake);

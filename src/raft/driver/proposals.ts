@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   type Clock,
   type Deferred,
   deferred,
@@ -13,7 +14,7 @@ import type { Proposed } from './raft-node.ts';
 interface Waiting {
   readonly data: Uint8Array;
   readonly outcome: Deferred<Proposed>;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   readonly startedMs: number;
   state: 'queued' | 'sent' | 'settled';
   onAbort: (() => void) | undefined;
@@ -49,7 +50,7 @@ export class Proposals {
   }
 
   /** @throws StrongroomError `raft.proposal-too-large`, `raft.overloaded` */
-  add(data: Uint8Array, signal: AbortSignal | undefined): Promise<Proposed> {
+  add(data: Uint8Array, signal: Cancellation | undefined): Promise<Proposed> {
     if (data.length > this.#entryBytesMax) {
       return Promise.reject(
         new StrongroomError(

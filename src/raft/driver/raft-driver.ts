@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   type Clock,
   InvariantError,
   invariant,
@@ -161,7 +162,7 @@ export class RaftDriver implements RaftNode {
 
   async propose(
     data: Uint8Array,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: Cancellation } = {},
   ): Promise<Proposed> {
     this.#requireRunning();
     const proposed = this.#proposals.add(data, options.signal);
@@ -169,7 +170,7 @@ export class RaftDriver implements RaftNode {
     return await proposed;
   }
 
-  async readIndex(options: { readonly signal?: AbortSignal } = {}): Promise<LogIndex> {
+  async readIndex(options: { readonly signal?: Cancellation } = {}): Promise<LogIndex> {
     this.#requireRunning();
     if (this.#recovering) throw noLeader('read from a node that is being caught up');
     const index = this.#reads.add(options.signal);
@@ -224,7 +225,7 @@ export class RaftDriver implements RaftNode {
     );
   }
 
-  committedEntries(from: LogIndex, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+  committedEntries(from: LogIndex, signal: Cancellation): AsyncIterable<readonly Entry[]> {
     return this.#committed.follow(from, signal);
   }
 

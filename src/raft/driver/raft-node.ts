@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../lib/index.ts';
 import type {
   Entry,
   LogIndex,
@@ -47,14 +48,14 @@ export interface RaftNode extends AsyncDisposable {
    *   `raft.proposal-too-large`: certainly not committed. `raft.outcome-unknown`: leadership was
    *   lost meanwhile, it may be committed or not.
    */
-  propose(data: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<Proposed>;
+  propose(data: Uint8Array, options?: { readonly signal?: Cancellation }): Promise<Proposed>;
 
   /**
    * The index that a linearizable read must see applied; a quorum confirmed the leader after the
    * call. Works on any voter or learner: followers ask the leader. Calls share rounds.
    * @throws StrongroomError `raft.no-leader`
    */
-  readIndex(options?: { readonly signal?: AbortSignal }): Promise<LogIndex>;
+  readIndex(options?: { readonly signal?: Cancellation }): Promise<LogIndex>;
 
   changeMembership(change: MembershipChange): Promise<void>;
 
@@ -65,7 +66,7 @@ export interface RaftNode extends AsyncDisposable {
    * Committed entries from `from` on as they are committed, for read replicas.
    * @throws StrongroomError `store.compacted` when `from` is no longer in the log.
    */
-  committedEntries(from: LogIndex, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+  committedEntries(from: LogIndex, signal: Cancellation): AsyncIterable<readonly Entry[]>;
 
   /** Calls back after each change of role, term, leader or membership. @returns unsubscribe */
   onStatusChange(listener: (status: RaftStatus) => void): () => void;

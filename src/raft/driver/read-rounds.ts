@@ -1,11 +1,17 @@
-import { type Clock, type Deferred, deferred, type StrongroomError } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  type Deferred,
+  deferred,
+  type StrongroomError,
+} from '../../lib/index.ts';
 import type { LogIndex, RaftCore, ReadState } from '../core/index.ts';
 import { cancelled, noLeader, overloaded } from './failures.ts';
 
 interface Reader {
   readonly outcome: Deferred<LogIndex>;
   readonly deadlineMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 /** Rounds on their way at once: the next one need not wait for the last. */
@@ -32,7 +38,7 @@ export class ReadRounds {
     this.#readersMax = readersMax;
   }
 
-  add(signal: AbortSignal | undefined): Promise<LogIndex> {
+  add(signal: Cancellation | undefined): Promise<LogIndex> {
     if (this.#readers >= this.#readersMax) return Promise.reject(overloaded());
     if (signal?.aborted === true) return Promise.reject(cancelled('the read'));
     const reader: Reader = {

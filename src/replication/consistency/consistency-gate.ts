@@ -1,4 +1,11 @@
-import { type Clock, hasCode, StrongroomError, unreachable } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  hasCode,
+  LinkedCancel,
+  StrongroomError,
+  unreachable,
+} from '../../lib/index.ts';
 import type { Revision, Store } from '../../store/index.ts';
 import type { Freshness } from './freshness.ts';
 
@@ -37,7 +44,7 @@ export class ConsistencyGate {
    * @throws StrongroomError `replication.stale`, `replication.behind`, `store.diverged`, and, when
    *   a read index is needed, `raft.no-leader` or `replication.unreachable`.
    */
-  async ready(consistency: Consistency, signal: AbortSignal): Promise<void> {
+  async ready(consistency: Consistency, signal: Cancellation): Promise<void> {
     const failure = this.#options.failure?.();
     if (failure !== undefined) throw failure;
     signal.throwIfAborted();
@@ -60,13 +67,13 @@ export class ConsistencyGate {
     }
   }
 
-  async #renew(signal: AbortSignal): Promise<void> {
+  async #renew(signal: Cancellation): Promise<void> {
     await this.#within(signal, 'replication.behind', (limited) =>
       this.#options.freshness.renew(limited),
     );
   }
 
-  async #atLeast(revision: number, signal: AbortSignal): Promise<void> {
+  async #atLeast(revision: number, signal: Cancellation): Promise<void> {
     const { store } = this.#options;
     if (store.revision >= revision) return;
     await this.#within(signal, 'replication.behind', (limited) =>
@@ -75,7 +82,7 @@ export class ConsistencyGate {
   }
 
   /** What is proven already is enough; else a read index proves it now. */
-  async #bounded(stalenessMs: number, signal: AbortSignal): Promise<void> {
+  async #bounded(stalenessMs: number, signal: Cancellation): Promise<void> {
     const { freshness, stalenessMaxMs } = this.#options;
     const boundMs = Math.min(stalenessMs, stalenessMaxMs ?? Number.POSITIVE_INFINITY);
     if (freshness.stalenessMs() <= boundMs) return;
@@ -96,13 +103,13 @@ export class ConsistencyGate {
   }
 
   async #within(
-    signal: AbortSignal,
+    signal: Cancellation,
     code: 'replication.behind',
-    wait: (limited: AbortSignal) => Promise<void>,
+    wait: (limited: Cancellation) => Promise<void>,
   ): Promise<void> {
     const { clock, store } = this.#options;
     const waitMaxMs = this.#options.waitMaxMs ?? WAIT_MAX_MS;
-    const limit = new AbortController();
+    using limit = new LinkedCancel(signal);
     const timer = clock.after(waitMaxMs, () =>
       limit.abort(
         new StrongroomError(
@@ -113,7 +120,7 @@ export class ConsistencyGate {
       ),
     );
     try {
-      await wait(AbortSignal.any([signal, limit.signal]));
+      await wait(limit);
     } finally {
       timer.cancel();
     }

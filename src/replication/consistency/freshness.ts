@@ -1,4 +1,11 @@
-import { type Clock, StrongroomError, type Timer } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  CancelSource,
+  type Clock,
+  LinkedCancel,
+  StrongroomError,
+  type Timer,
+} from '../../lib/index.ts';
 import type { Revision, Store } from '../../store/index.ts';
 import { SharedRound } from '../shared-round.ts';
 
@@ -6,7 +13,7 @@ export interface FreshnessOptions {
   readonly store: Pick<Store, 'revision' | 'whenApplied'>;
   readonly clock: Clock;
   /** An index that was committed after the call, confirmed by a quorum. */
-  readonly askReadIndex: (signal: AbortSignal) => Promise<number>;
+  readonly askReadIndex: (signal: Cancellation) => Promise<number>;
   /** Asks so often by itself, so that bounded reads find a fresh state. */
   readonly probeIntervalMs?: number;
 }
@@ -25,7 +32,7 @@ const CONFIRMED_MAX = 256;
 export class Freshness implements AsyncDisposable {
   readonly #options: FreshnessOptions;
   readonly #round: SharedRound<number>;
-  readonly #stop = new AbortController();
+  readonly #stop = new CancelSource();
   /** Rounds whose index is not yet known to be applied, oldest first. */
   readonly #confirmed: { readonly index: number; readonly startMs: number }[] = [];
   #asOfMs = Number.NEGATIVE_INFINITY;
@@ -56,7 +63,7 @@ export class Freshness implements AsyncDisposable {
    *
    * @throws whatever asking for the read index throws, and the reason of `signal`.
    */
-  async renew(signal: AbortSignal): Promise<void> {
+  async renew(signal: Cancellation): Promise<void> {
     const index = await this.#round.join(signal);
     await this.#options.store.whenApplied(index as Revision, signal);
   }
@@ -75,7 +82,7 @@ export class Freshness implements AsyncDisposable {
   async #ask(): Promise<number> {
     const { askReadIndex, clock } = this.#options;
     const startMs = clock.monotonicMs();
-    const timeout = new AbortController();
+    using timeout = new LinkedCancel(this.#stop);
     const timer = clock.after(ROUND_TIMEOUT_MS, () =>
       timeout.abort(
         new StrongroomError(
@@ -84,9 +91,8 @@ export class Freshness implements AsyncDisposable {
         ),
       ),
     );
-    const signal = AbortSignal.any([timeout.signal, this.#stop.signal]);
     try {
-      const index = await askReadIndex(signal);
+      const index = await askReadIndex(timeout);
       if (this.#confirmed.length < CONFIRMED_MAX) this.#confirmed.push({ index, startMs });
       return index;
     } finally {
@@ -96,7 +102,7 @@ export class Freshness implements AsyncDisposable {
 
   #scheduleProbe(delayMs: number): void {
     const { clock, probeIntervalMs } = this.#options;
-    if (this.#stop.signal.aborted || probeIntervalMs === undefined) return;
+    if (this.#stop.aborted || probeIntervalMs === undefined) return;
     this.#timer = clock.after(delayMs, () => {
       this.#scheduleProbe(probeIntervalMs);
       if (this.#probing) return;
@@ -105,7 +111,7 @@ export class Freshness implements AsyncDisposable {
         this.#probing = false;
       };
       // A failed probe shows as growing staleness.
-      this.#round.join(this.#stop.signal).then(done, done);
+      this.#round.join(this.#stop).then(done, done);
     });
   }
 }

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../lib/index.ts';
 import type { Entry, LogIndex, RaftNode } from '../../raft/index.ts';
 
 /** Where committed entries come from: a voter's log, or what a replica has lately received. */
@@ -7,7 +8,7 @@ export interface EntrySource {
    * Committed entries from `from` on, in order, without end until `signal` aborts.
    * @throws StrongroomError `store.compacted` when `from` is no longer there.
    */
-  committedEntries(from: LogIndex, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+  committedEntries(from: LogIndex, signal: Cancellation): AsyncIterable<readonly Entry[]>;
 }
 
 /** The log of a Raft member. */

@@ -1,5 +1,11 @@
 import type { Server, ServerDuplexStream } from '@grpc/grpc-js';
-import { type Clock, hasCode, StrongroomError, type Timer } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  hasCode,
+  StrongroomError,
+  type Timer,
+} from '../../lib/index.ts';
 import {
   acceptHello,
   type Incarnations,
@@ -27,7 +33,7 @@ export interface FeedServerOptions {
   readonly source: EntrySource;
   readonly store: Store;
   /** An index that was committed after the call: asked of the leader, or of this replica's source. */
-  readonly readIndex: (signal: AbortSignal) => Promise<number>;
+  readonly readIndex: (signal: Cancellation) => Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -85,7 +91,7 @@ export class FeedServer {
     });
   }
 
-  #accept(call: Call, message: FollowRequestMessage, signal: AbortSignal): FeedSession {
+  #accept(call: Call, message: FollowRequestMessage, signal: Cancellation): FeedSession {
     const { self, log, followersMax } = this.#options;
     const { node } = acceptHello(call, message.hello, self, this.#options);
     requireMember(node, this.#options.isMember);
@@ -134,7 +140,7 @@ class FeedSession {
   readonly #lag: ReplicaLagMetrics;
   readonly #call: Call;
   readonly #replica: Replica;
-  readonly #signal: AbortSignal;
+  readonly #signal: Cancellation;
   #blocked = false;
   #timer: Timer | undefined;
 
@@ -143,7 +149,7 @@ class FeedSession {
     lag: ReplicaLagMetrics,
     call: Call,
     replica: Replica,
-    signal: AbortSignal,
+    signal: Cancellation,
   ) {
     this.#options = options;
     this.#lag = lag;

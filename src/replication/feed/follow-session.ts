@@ -1,5 +1,6 @@
 import type { ChannelCredentials, Client, ClientDuplexStream } from '@grpc/grpc-js';
 import {
+  type Cancellation,
   type Clock,
   type Deferred,
   deferred,
@@ -99,7 +100,7 @@ export class FollowSession {
   }
 
   /** Asks the source for an index that was committed after this call. */
-  async readIndex(signal: AbortSignal): Promise<number> {
+  async readIndex(signal: Cancellation): Promise<number> {
     if (this.#closed || this.#asks.size >= ASKS_MAX) {
       throw this.#lost('no read index can be asked for');
     }

@@ -1,4 +1,4 @@
-import { type Deferred, deferred, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, type Deferred, deferred, StrongroomError } from '../../lib/index.ts';
 import type { Entry, LogIndex } from '../../raft/index.ts';
 import { raceAbort } from '../shared-round.ts';
 import type { EntrySource } from './entry-source.ts';
@@ -52,7 +52,7 @@ export class RecentEntries implements EntrySource {
     this.#wake();
   }
 
-  async *committedEntries(from: LogIndex, signal: AbortSignal): AsyncGenerator<readonly Entry[]> {
+  async *committedEntries(from: LogIndex, signal: Cancellation): AsyncGenerator<readonly Entry[]> {
     let next: number = from;
     while (!signal.aborted) {
       const changed = this.#changed.promise;

@@ -1,5 +1,6 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import {
+  type Cancellation,
   type Clock,
   deferred,
   hasCode,
@@ -128,7 +129,7 @@ export class ReplicaFollower implements AsyncDisposable {
   }
 
   /** Asks the source. @throws StrongroomError `replication.unreachable`, `raft.no-leader` */
-  async readIndex(signal: AbortSignal): Promise<number> {
+  async readIndex(signal: Cancellation): Promise<number> {
     if (this.#session === undefined) {
       throw new StrongroomError(
         'replication.unreachable',

@@ -1,5 +1,5 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import { type Clock, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, type Clock, StrongroomError } from '../../lib/index.ts';
 import type { NodeId, SelfIdentity } from '../../raft/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { SharedRound } from '../shared-round.ts';
@@ -51,7 +51,7 @@ export class ForwardClient implements AsyncDisposable {
   async send(
     node: NodeId,
     request: Uint8Array,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: Cancellation },
   ): Promise<Uint8Array> {
     options.signal.throwIfAborted();
     return await this.#linkTo(node).send(request, options.signal);
@@ -62,7 +62,7 @@ export class ForwardClient implements AsyncDisposable {
    *
    * @throws StrongroomError `replication.unreachable`, `raft.no-leader`
    */
-  async readIndex(node: NodeId, options: { readonly signal: AbortSignal }): Promise<number> {
+  async readIndex(node: NodeId, options: { readonly signal: Cancellation }): Promise<number> {
     return await this.#peer(node).readIndex.join(options.signal);
   }
 

@@ -1,5 +1,5 @@
 import type { ChannelCredentials, Client, ClientDuplexStream } from '@grpc/grpc-js';
-import { type Deferred, deferred, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, type Deferred, deferred, StrongroomError } from '../../lib/index.ts';
 import { type NodeId, type SelfIdentity, sayHello } from '../../raft/index.ts';
 import {
   type ForwardRequestMessage,
@@ -72,7 +72,7 @@ export class ForwardLink {
   }
 
   /** The caller has checked that `signal` is not aborted. */
-  async send(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  async send(request: Uint8Array, signal: Cancellation): Promise<Uint8Array> {
     this.#checkRoom(request.length);
     const id = ++this.#lastId;
     const waiting = { answer: deferred<Uint8Array>(), sent: false };
@@ -87,7 +87,7 @@ export class ForwardLink {
     });
   }
 
-  async readIndex(signal: AbortSignal): Promise<number> {
+  async readIndex(signal: Cancellation): Promise<number> {
     this.#checkRoom(0);
     const ask = ++this.#lastId;
     const waiting = { answer: deferred<number>(), sent: false };
@@ -101,7 +101,7 @@ export class ForwardLink {
     this.#close(undefined);
   }
 
-  async #wait<T>(waiting: Waiting<T>, signal: AbortSignal, forget: () => void): Promise<T> {
+  async #wait<T>(waiting: Waiting<T>, signal: Cancellation, forget: () => void): Promise<T> {
     const abort = (): void => {
       forget();
       waiting.answer.reject(signal.reason);

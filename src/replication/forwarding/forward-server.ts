@@ -1,5 +1,5 @@
 import type { Server, ServerDuplexStream } from '@grpc/grpc-js';
-import { StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, StrongroomError } from '../../lib/index.ts';
 import {
   type AcceptedPeer,
   acceptHello,
@@ -28,11 +28,11 @@ export interface ForwardServerOptions {
   /** Answers one request; a rejection travels back as its code and message. */
   readonly handle: (
     request: Uint8Array,
-    signal: AbortSignal,
+    signal: Cancellation,
     peer: AcceptedPeer,
   ) => Promise<Uint8Array>;
   /** An index that was committed after the call. */
-  readonly readIndex: (signal: AbortSignal) => Promise<number>;
+  readonly readIndex: (signal: Cancellation) => Promise<number>;
 }
 
 type Call = ServerDuplexStream<ForwardRequestMessage, ForwardResponseMessage>;
@@ -82,7 +82,7 @@ export class ForwardServer {
     });
   }
 
-  #accept(call: Call, message: ForwardRequestMessage, signal: AbortSignal): Session {
+  #accept(call: Call, message: ForwardRequestMessage, signal: Cancellation): Session {
     const peer = acceptHello(call, message.hello, this.#options.self, this.#options);
     requireMember(peer.node, this.#options.isMember);
     return new Session(this.#options, call, peer, signal);
@@ -93,14 +93,14 @@ class Session {
   readonly #options: ForwardServerOptions;
   readonly #call: Call;
   readonly #peer: AcceptedPeer;
-  readonly #signal: AbortSignal;
+  readonly #signal: Cancellation;
   readonly #working = new Map<number, AbortController>();
   readonly #tasks = new Set<Promise<void>>();
   #frame: Required<Pick<ForwardResponseMessage, 'replies' | 'readIndexes'>> = emptyFrame();
   #frameBytes = 0;
   #scheduled = false;
 
-  constructor(options: ForwardServerOptions, call: Call, peer: AcceptedPeer, signal: AbortSignal) {
+  constructor(options: ForwardServerOptions, call: Call, peer: AcceptedPeer, signal: Cancellation) {
     this.#options = options;
     this.#call = call;
     this.#peer = peer;

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, StrongroomError } from '../../lib/index.ts';
 
 const CHAIN_MAX = 4;
 
@@ -15,7 +15,7 @@ const CHAIN_MAX = 4;
 export async function fetchPinnedCa(
   address: string,
   caFingerprint: string,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<string> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
@@ -52,7 +52,7 @@ function notThatCluster(address: string): StrongroomError {
 async function chainOf(
   host: string,
   port: number,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<readonly X509Certificate[]> {
   signal.throwIfAborted();
   const socket = connect({

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from '../../client/index.ts';
-import { type Clock, StrongroomError, withTimeout } from '../../lib/index.ts';
+import { type Cancellation, type Clock, StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import {
   checkPinnedCa,
@@ -31,7 +31,7 @@ export async function joinCluster(
     readonly version: string;
     readonly clock: Clock;
     readonly log: Logger;
-    readonly signal: AbortSignal;
+    readonly signal: Cancellation;
   },
 ): Promise<{ readonly identity: Identity; readonly tls: NodeTls }> {
   const join = config.join;
@@ -49,7 +49,7 @@ export async function joinCluster(
     options.signal.throwIfAborted();
     const address = join.addresses[attempt % join.addresses.length] ?? '';
     try {
-      const signal = withTimeout(options.signal, CALL_MS);
+      using signal = withTimeout(options.signal, CALL_MS);
       const trust = join.insecurePlaintext
         ? { insecurePlaintext: true }
         : {

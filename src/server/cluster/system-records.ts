@@ -1,4 +1,4 @@
-import { utf8Bytes } from '../../lib/index.ts';
+import { type Cancellation, utf8Bytes } from '../../lib/index.ts';
 import type { Revision, Store, Transaction, TransactionResult } from '../../store/index.ts';
 
 /** First byte of the keys of records that the cluster itself keeps, in clear. */
@@ -32,7 +32,7 @@ export interface SystemRecord {
 
 export type SystemCommit = (
   transaction: Transaction,
-  signal: AbortSignal,
+  signal: Cancellation,
 ) => Promise<TransactionResult>;
 
 /**
@@ -72,7 +72,7 @@ export class SystemRecords {
   async write(
     changes: ReadonlyMap<string, Uint8Array | undefined>,
     expected: ReadonlyMap<string, Revision>,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): Promise<boolean> {
     const result = await this.#commit(
       {

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../lib/index.ts';
 import type { RaftNode } from '../../raft/index.ts';
 import { encodeTransaction, type Transaction, type TransactionResult } from '../../store/index.ts';
 
@@ -8,7 +9,7 @@ import { encodeTransaction, type Transaction, type TransactionResult } from '../
 export async function commitThrough(
   raft: RaftNode,
   transaction: Transaction,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<TransactionResult> {
   const { result } = await raft.propose(encodeTransaction(transaction), { signal });
   return result as TransactionResult;

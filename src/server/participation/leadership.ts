@@ -1,4 +1,10 @@
-import { type Clock, hasCode, StrongroomError, type Timer } from '../../lib/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  hasCode,
+  StrongroomError,
+  type Timer,
+} from '../../lib/index.ts';
 import type { RaftNode, RaftStatus } from '../../raft/index.ts';
 import type { Revision, Store } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -51,7 +57,7 @@ export class Leadership implements Disposable {
    * Resolves with the leader's id, once this node is ready if it is the leader itself.
    * @throws StrongroomError `raft.no-leader` when `signal` ends first.
    */
-  async whenKnown(signal: AbortSignal): Promise<number> {
+  async whenKnown(signal: Cancellation): Promise<number> {
     const known = () => {
       const { role, leader } = this.#raft.status();
       if (role === 'leader') return this.isReady ? leader : undefined;

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../lib/index.ts';
 import type { RaftNode, SelfIdentity } from '../../raft/index.ts';
 import type { Transaction, TransactionResult } from '../../store/index.ts';
 import type { Consistency } from '../../vault/index.ts';
@@ -32,13 +33,13 @@ export interface Participation extends AsyncDisposable {
    * The node to which a request goes that only the leader can answer; this node itself when it is a
    * ready leader. @throws StrongroomError `raft.no-leader`
    */
-  whenLeaderKnown(signal: AbortSignal): Promise<number>;
+  whenLeaderKnown(signal: Cancellation): Promise<number>;
   /** @throws StrongroomError `raft.not-leader`, `raft.outcome-unknown` */
-  commit(transaction: Transaction, signal: AbortSignal): Promise<TransactionResult>;
+  commit(transaction: Transaction, signal: Cancellation): Promise<TransactionResult>;
   /** Makes the local state as fresh as asked for. */
-  freshen(consistency: Consistency, signal: AbortSignal): Promise<void>;
+  freshen(consistency: Consistency, signal: Cancellation): Promise<void>;
   /** An index that was committed after the call, confirmed by a quorum. */
-  readIndex(signal: AbortSignal): Promise<number>;
+  readIndex(signal: Cancellation): Promise<number>;
   position(): Position;
   /** Calls back when this node becomes a ready leader, and when it is one no more. */
   onLeading(listener: (leads: boolean) => void): () => void;

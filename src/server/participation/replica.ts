@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deferred, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, deferred, StrongroomError } from '../../lib/index.ts';
 import { type NodeId, nextIncarnation, nodeDisk } from '../../raft/index.ts';
 import { ConsistencyGate, FeedServer, ReplicaFollower } from '../../replication/index.ts';
 import type { Participation } from './participation.ts';
@@ -35,7 +35,7 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
     stalenessMaxMs: config.replica.stalenessMaxMs,
     onFailed: (because) => failed.resolve({ because }),
   });
-  const readIndex = (signal: AbortSignal) => follower.readIndex(signal);
+  const readIndex = (signal: Cancellation) => follower.readIndex(signal);
   const gate = new ConsistencyGate({
     store,
     freshness: follower.freshness,

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChannelCredentials, Server } from '@grpc/grpc-js';
-import type { Clock, Random } from '../../lib/index.ts';
+import type { Cancellation, Clock, Random } from '../../lib/index.ts';
 import {
   GrpcTransport,
   type NodeId,
@@ -76,7 +76,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     ...(identity.founder ? { bootstrap: { voters: [id], learners: [], removed: [] } } : {}),
   });
   const leadership = new Leadership(raft, store, clock, log);
-  const readIndex = async (signal: AbortSignal) => (await raft.readIndex({ signal })) as number;
+  const readIndex = async (signal: Cancellation) => (await raft.readIndex({ signal })) as number;
   const freshness = new Freshness({ store, clock, askReadIndex: readIndex });
   const gate = new ConsistencyGate({ store, freshness, clock });
   new FeedServer({

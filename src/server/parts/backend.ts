@@ -33,7 +33,7 @@ export function backendOf(
     commit: (transaction, signal) => participation.commit(transaction, signal),
     freshen: (consistency, signal) => participation.freshen(consistency, signal),
     async forward(request) {
-      const limit = withTimeout(request.signal, FORWARD_MS);
+      using limit = withTimeout(request.signal, FORWARD_MS);
       const leader = await participation.whenLeaderKnown(limit);
       if (leader !== identity.node) return forward(leader, request);
       // This node became the leader meanwhile, and is ready.

@@ -1,4 +1,4 @@
-import { withTimeout } from '../../lib/index.ts';
+import { type Cancellation, withTimeout } from '../../lib/index.ts';
 import type { Seal } from '../../seal/index.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { Foundation } from '../foundation.ts';
@@ -42,10 +42,10 @@ export function reportOf(foundation: Foundation, seal: Seal): NodeReport {
 export async function collectReports(
   foundation: Foundation,
   own: () => NodeReport,
-  ask: (node: number, signal: AbortSignal) => Promise<NodeReport>,
-  signal: AbortSignal,
+  ask: (node: number, signal: Cancellation) => Promise<NodeReport>,
+  signal: Cancellation,
 ): Promise<ReadonlyMap<number, NodeReport | undefined>> {
-  const limit = withTimeout(signal, REPORT_MS);
+  using limit = withTimeout(signal, REPORT_MS);
   const self = foundation.identity.node;
   const asked = foundation.members.all().map(async ({ node }) => {
     if (node === self) return [node, own()] as const;

@@ -1,4 +1,4 @@
-import { StrongroomError, withTimeout } from '../../lib/index.ts';
+import { type Cancellation, StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { NodeId, RaftNode } from '../../raft/index.ts';
 import type { Revision } from '../../store/index.ts';
 import type { ClusterPort } from '../../vault/index.ts';
@@ -24,7 +24,7 @@ export interface ClusterPortParts {
   readonly leader: () => number;
   readonly report: () => NodeReport;
   /** Every node's own, undefined for one that does not answer. */
-  readonly reports: (signal: AbortSignal) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
+  readonly reports: (signal: Cancellation) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
 }
 
 /** What the `cluster.*` operations do. */
@@ -172,7 +172,7 @@ function refuseLastVoter(parts: ClusterPortParts, node: number, change: string):
 async function leaveLeadership(
   parts: ClusterPortParts,
   node: number,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<void> {
   if (node !== parts.self.node) return;
   await requireRaft(parts).transferLeadership();
@@ -187,7 +187,7 @@ async function changeKind(
   parts: ClusterPortParts,
   member: Member,
   kind: Member['kind'],
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<void> {
   const changed = encodeMember({ ...member, kind });
   await write(parts, new Map([[memberRecord(member.node), changed]]), signal);
@@ -197,13 +197,13 @@ async function changeKind(
 async function write(
   parts: ClusterPortParts,
   changes: ReadonlyMap<string, Uint8Array | undefined>,
-  signal: AbortSignal,
+  signal: Cancellation,
 ): Promise<void> {
   const expected = new Map<string, Revision>();
   for (const name of changes.keys()) {
     expected.set(name, parts.records.get(name)?.revision ?? (0 as Revision));
   }
-  const limit = withTimeout(signal, WRITE_MS);
+  using limit = withTimeout(signal, WRITE_MS);
   if (await parts.records.write(changes, expected, limit)) return;
   throw new StrongroomError(
     'cluster.change-refused',
@@ -215,12 +215,12 @@ async function write(
 async function until(
   parts: ClusterPortParts,
   holds: () => boolean,
-  signal: AbortSignal,
+  signal: Cancellation,
   words: { readonly change: string; readonly stuck: string },
 ): Promise<void> {
   if (holds()) return;
   const raft = requireRaft(parts);
-  const limit = withTimeout(signal, CHANGE_MS);
+  using limit = withTimeout(signal, CHANGE_MS);
   await new Promise<void>((resolve, reject) => {
     const unsubscribe = raft.onStatusChange(() => {
       if (holds()) done(resolve);

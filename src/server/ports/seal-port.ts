@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, StrongroomError } from '../../lib/index.ts';
 import type { Seal } from '../../seal/index.ts';
 import { KEYRING_RECORD, ROOT_NAMESPACE, type SealPort } from '../../vault/index.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
@@ -19,7 +19,7 @@ export interface SealPortParts {
   readonly node: number;
   readonly version: string;
   /** Every node's own view, this one's included. */
-  readonly reports: (signal: AbortSignal) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
+  readonly reports: (signal: Cancellation) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
   /** Makes what a new vault starts with. */
   readonly bootstrap: () => Promise<{ readonly rootToken: string }>;
 }
@@ -27,7 +27,7 @@ export interface SealPortParts {
 /** What the `seal.*` operations do. */
 export function createSealPort(parts: SealPortParts): SealPort {
   const { seal, keyring, records } = parts;
-  const status = async (signal: AbortSignal) => {
+  const status = async (signal: Cancellation) => {
     const reports = await parts.reports(signal);
     return statusOf(
       parts,

@@ -2,7 +2,13 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Clock, concatBytes, StrongroomError } from '../../lib/index.ts';
+import {
+  asAbortSignal,
+  type Cancellation,
+  type Clock,
+  concatBytes,
+  StrongroomError,
+} from '../../lib/index.ts';
 import {
   openStore,
   type Store,
@@ -32,7 +38,7 @@ const kept = [
 
 export interface SnapshotKeeperOptions {
   readonly store: Store;
-  readonly commit: (transaction: Transaction, signal: AbortSignal) => Promise<TransactionResult>;
+  readonly commit: (transaction: Transaction, signal: Cancellation) => Promise<TransactionResult>;
   readonly clusterId: string;
   /** For the copy that is verified before anything is changed. */
   readonly folder: string;
@@ -79,7 +85,7 @@ export class SnapshotKeeper {
    * @returns the revision after it.
    * @throws StrongroomError `store.snapshot-invalid` with nothing changed.
    */
-  async restore(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> {
+  async restore(bytes: AsyncIterable<Uint8Array>, signal: Cancellation): Promise<number> {
     if (this.#busy) {
       throw new StrongroomError('cluster.restoring', 'Cannot restore: another restore is running');
     }
@@ -89,7 +95,9 @@ export class SnapshotKeeper {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const file = join(folder, 'file');
-      await pipeline(bounded(bytes), createWriteStream(file, { mode: 0o600 }), { signal });
+      await pipeline(bounded(bytes), createWriteStream(file, { mode: 0o600 }), {
+        signal: asAbortSignal(signal),
+      });
       await using staged = await this.#stage(file, join(folder, 'state'));
       return await this.#replaceBy(staged);
     } finally {

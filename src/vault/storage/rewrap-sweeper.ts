@@ -1,5 +1,5 @@
 import { type Barrier, SEALED_SPACE } from '../../barrier/index.ts';
-import { type Clock, concatBytes, deferred, hasCode } from '../../lib/index.ts';
+import { type Cancellation, type Clock, concatBytes, deferred, hasCode } from '../../lib/index.ts';
 import type { StoredEntry, Transaction, TransactionResult, View } from '../../store/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import { systemKey } from './system-record.ts';
@@ -14,7 +14,7 @@ export interface RewrapSweeperOptions {
   readonly view: () => View;
   readonly barrier: Barrier;
   /** Proposes to the cluster. Only the leader's sweeper should run. */
-  readonly commit: (transaction: Transaction, signal: AbortSignal) => Promise<TransactionResult>;
+  readonly commit: (transaction: Transaction, signal: Cancellation) => Promise<TransactionResult>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -43,7 +43,7 @@ export interface RewrapSweeper {
    * One sweep to the end of the sealed space. Goes on where an interrupted one for the same epoch
    * stopped, on any node. Rejects with the signal's reason, or what `commit` raises.
    */
-  sweep(signal: AbortSignal): Promise<SweepResult>;
+  sweep(signal: Cancellation): Promise<SweepResult>;
 }
 
 /**
@@ -79,7 +79,7 @@ class BackgroundSweeper implements RewrapSweeper {
     });
   }
 
-  async sweep(signal: AbortSignal): Promise<SweepResult> {
+  async sweep(signal: Cancellation): Promise<SweepResult> {
     const { barrier, log } = this.#options;
     const epoch = barrier.epoch;
     const startedAt = this.#resumeFrom(epoch);
@@ -163,7 +163,7 @@ class BackgroundSweeper implements RewrapSweeper {
     writes: readonly (StoredEntry & { sealed: Uint8Array })[],
     next: Uint8Array | undefined,
     epoch: number,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): Promise<number> {
     const together = await this.#options.commit(rewrapOf(writes, next, epoch), signal);
     let count = together.kind === 'committed' ? writes.length : 0;
@@ -177,13 +177,13 @@ class BackgroundSweeper implements RewrapSweeper {
     return count;
   }
 
-  async #forgetCursor(signal: AbortSignal): Promise<void> {
+  async #forgetCursor(signal: Cancellation): Promise<void> {
     const key = systemKey(CURSOR_RECORD);
     await this.#options.commit({ reads: [], writes: [{ kind: 'delete', key }] }, signal);
   }
 
   /** Spreads the looking out over time. */
-  async #pause(looked: number, signal: AbortSignal): Promise<void> {
+  async #pause(looked: number, signal: Cancellation): Promise<void> {
     signal.throwIfAborted();
     const done = deferred<void>();
     const delayMs = (looked * 1000) / this.#options.recordsPerSecondMax;

@@ -5,6 +5,7 @@ import {
   type ServerDuplexStream,
 } from '@grpc/grpc-js';
 import {
+  type Cancellation,
   type Clock,
   InvariantError,
   type Random,
@@ -177,7 +178,7 @@ export class GrpcTransport implements Transport {
     groupId: number,
     message: SnapshotMessage,
     chunks: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): Promise<void> {
     const { self, addressOf, credentials, requirePeerCertificate } = this.#options;
     const address = addressOf(message.to);

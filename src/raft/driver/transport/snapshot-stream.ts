@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { deferred } from '../../../lib/index.ts';
+import { type Cancellation, deferred } from '../../../lib/index.ts';
 import type { InstallSnapshotRequest, InstallSnapshotResponse } from './raft-service.ts';
 
 type SnapshotCall = ClientDuplexStream<InstallSnapshotRequest, InstallSnapshotResponse>;
@@ -14,7 +14,7 @@ export async function sendSnapshotStream(
   call: SnapshotCall,
   first: InstallSnapshotRequest,
   chunks: AsyncIterable<Uint8Array>,
-  options: { readonly signal: AbortSignal; readonly isPeer: () => boolean },
+  options: { readonly signal: Cancellation; readonly isPeer: () => boolean },
 ): Promise<void> {
   const { signal, isPeer } = options;
   const installed = deferred<void>();

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../../lib/index.ts';
 import type { Message, NodeId } from '../../core/index.ts';
 
 export type SnapshotMessage = Extract<Message, { kind: 'snapshot' }>;
@@ -22,7 +23,7 @@ export interface TransportLink {
   sendSnapshot(
     message: SnapshotMessage,
     chunks: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
+    signal: Cancellation,
   ): Promise<void>;
   detach(): void;
 }
