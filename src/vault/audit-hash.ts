@@ -9,7 +9,7 @@ export type AuditHasher = (value: string | Uint8Array) => string;
 /**
  * A message as the audit log may hold it. Names of fields and keys of maps stay readable, because a
  * log of hashed names tells an auditor nothing; values of sensitive fields are hashed one by one.
- * What the spec does not know is left out, and bytes are always hashed: unknown is treated as secret.
+ * Fields at their default say nothing and are left out; what the spec does not know is left out too, and bytes are always hashed: unknown is treated as secret.
  */
 export function hashSensitive(
   spec: MessageSpec,
@@ -17,12 +17,20 @@ export function hashSensitive(
   hash: AuditHasher,
 ): Readonly<Record<string, unknown>> {
   const told: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(spec)) {
-    const value = Object.hasOwn(payload, name) ? payload[name] : undefined;
-    if (value === undefined || value === null) continue;
+  for (const name in payload) {
+    const value = payload[name];
+    if (value === undefined || value === null || !Object.hasOwn(spec, name)) continue;
+    const field = spec[name];
+    // An optional field means something at its default too, such as a check-and-set of 0.
+    if (field === undefined || (field.optional !== true && isDefault(value))) continue;
     told[name] = field.sensitive === true ? hashAll(value, hash) : tell(field.type, value, hash);
   }
   return told;
+}
+
+function isDefault(value: unknown): boolean {
+  if (value === '' || value === 0 || value === false) return true;
+  return (value instanceof Uint8Array || Array.isArray(value)) && value.length === 0;
 }
 
 function tell(type: FieldSpec['type'], value: unknown, hash: AuditHasher): unknown {

@@ -1,7 +1,11 @@
-/** One line of the audit log before it is chained: JSON with sensitive fields already hashed. */
+/** One line of the audit log before it is chained. */
 export interface AuditRecord {
   readonly type: 'request' | 'response';
-  readonly fields: Readonly<Record<string, unknown>>;
+  /**
+   * Its fields as the text of a JSON object without the braces, on one line; sensitive ones already
+   * hashed. Text, because a request's two records share most of it, and every sink writes text.
+   */
+  readonly members: string;
 }
 
 /**

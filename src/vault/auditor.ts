@@ -3,8 +3,8 @@ import type { AuditRecord, AuditSink } from './audit.ts';
 import { type AuditHasher, hashSensitive } from './audit-hash.ts';
 import type { Operation } from './define-operation.ts';
 import type { NamespaceRef } from './namespaces/namespace-record.ts';
-import type { MessageSpec } from './operation.ts';
 import type { Caller } from './tokens/caller.ts';
+import type { TokenRecord } from './tokens/token-record.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -26,7 +26,9 @@ export class Auditor {
   readonly #sinks: readonly AuditSink[];
   readonly #hash: AuditHasher;
   /** What a request's two records share: made, and hashed, once. */
-  readonly #told = new WeakMap<AuditedRequest, Plain>();
+  readonly #told = new WeakMap<AuditedRequest, string>();
+  /** Who asked, as every record of the same token tells it. A record that changes is another object. */
+  readonly #callers = new WeakMap<TokenRecord, string>();
 
   constructor(sinks: readonly AuditSink[], hash: AuditHasher) {
     this.#sinks = sinks;
@@ -39,20 +41,19 @@ export class Auditor {
    */
   async request(about: AuditedRequest, error?: unknown): Promise<void> {
     if (this.#sinks.length === 0) return;
-    await this.#append({ type: 'request', fields: this.#fields(about, error) });
+    const members = this.#shared(about) + errorMember(error);
+    await this.#append({ type: 'request', members });
   }
 
   /** The record of an answer that is about to go out. */
   async response(about: AuditedRequest, answer: Plain | undefined, error?: unknown): Promise<void> {
     if (this.#sinks.length === 0) return;
-    const response =
-      answer === undefined
-        ? {}
-        : { response: messageOf(about.operation.response, answer, this.#hash) };
-    await this.#append({
-      type: 'response',
-      fields: { ...this.#fields(about, error), ...response },
-    });
+    let members = this.#shared(about) + errorMember(error);
+    if (answer !== undefined) {
+      const told = hashSensitive(about.operation.response, answer, this.#hash);
+      members += `,"response":${JSON.stringify(told)}`;
+    }
+    await this.#append({ type: 'response', members });
   }
 
   /** One sink that took it is enough. */
@@ -64,38 +65,50 @@ export class Auditor {
     if (failed.length === outcomes.length) throw failed[0]?.reason;
   }
 
-  #fields(about: AuditedRequest, error: unknown): Plain {
+  #shared(about: AuditedRequest): string {
     let told = this.#told.get(about);
     if (told === undefined) {
       told = this.#tell(about);
       this.#told.set(about, told);
     }
-    return error === undefined ? told : { ...told, error: codeOf(error) };
+    return told;
   }
 
-  #tell(about: AuditedRequest): Plain {
-    const { caller } = about;
+  #tell(about: AuditedRequest): string {
+    const { caller, operation } = about;
     const hash = remembering(this.#hash);
-    return {
-      time: new Date(about.nowMs).toISOString(),
-      correlationId: about.correlationId,
-      operation: about.operation.name,
-      namespace: about.namespace.path,
-      path: pathOf(about, hash),
-      remoteAddress: about.remoteAddress,
-      ...(caller === undefined
-        ? {}
-        : {
-            auth: {
-              accessor: hash(caller.record.accessor),
-              displayName: caller.record.displayName,
-              policies: caller.record.policies,
-              namespace: caller.namespace.path,
-            },
-          }),
-      request: messageOf(about.operation.request, about.payload, hash),
-    };
+    const path = pathOf(about, hash);
+    const request = hashSensitive(operation.request, about.payload, hash);
+    return (
+      `"time":"${new Date(about.nowMs).toISOString()}"` +
+      `,"correlationId":${JSON.stringify(about.correlationId)}` +
+      `,"operation":"${operation.name}"` +
+      `,"namespace":${JSON.stringify(about.namespace.path)}` +
+      `,"path":${JSON.stringify(path)}` +
+      `,"remoteAddress":${JSON.stringify(about.remoteAddress)}` +
+      (caller === undefined ? '' : this.#auth(caller)) +
+      `,"request":${JSON.stringify(request)}`
+    );
   }
+
+  #auth(caller: Caller): string {
+    const { record } = caller;
+    let told = this.#callers.get(record);
+    if (told === undefined) {
+      told = `,"auth":${JSON.stringify({
+        accessor: this.#hash(record.accessor),
+        displayName: record.displayName,
+        policies: record.policies,
+        namespace: caller.namespace.path,
+      })}`;
+      this.#callers.set(record, told);
+    }
+    return told;
+  }
+}
+
+function errorMember(error: unknown): string {
+  return error === undefined ? '' : `,"error":"${codeOf(error)}"`;
 }
 
 /** The path in which a hash stands for every field that must not be told. */
@@ -108,31 +121,18 @@ function pathOf({ operation, pathTemplate, payload }: AuditedRequest, hash: Audi
   });
 }
 
-/** Fields at their default say nothing, and every line is written for every request. */
-function messageOf(spec: MessageSpec, message: Plain, hash: AuditHasher): Plain {
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(message)) {
-    if (value !== undefined && !isEmpty(value)) given[name] = value;
-  }
-  return hashSensitive(spec, given, hash);
-}
-
 /** Texts stand in a path and in a field both, and are hashed once. */
 function remembering(hash: AuditHasher): AuditHasher {
-  const known = new Map<string, string>();
+  let known: Map<string, string> | undefined;
   return (value) => {
     if (typeof value !== 'string') return hash(value);
-    const before = known.get(value);
+    const before = known?.get(value);
     if (before !== undefined) return before;
     const made = hash(value);
+    known ??= new Map();
     known.set(value, made);
     return made;
   };
-}
-
-function isEmpty(value: unknown): boolean {
-  if (value === '' || value === 0 || value === false) return true;
-  return value instanceof Uint8Array || Array.isArray(value) ? value.length === 0 : false;
 }
 
 function codeOf(error: unknown): string {

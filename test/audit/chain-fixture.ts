@@ -25,7 +25,7 @@ export const sinkOptions = (path: string): FileSinkOptions => ({
 
 export const recordOf = (n: number): AuditRecord => ({
   type: n % 2 === 0 ? 'request' : 'response',
-  fields: { operation: 'kv.put', n, text: 'ä "quoted" \n line' },
+  members: JSON.stringify({ operation: 'kv.put', n, text: 'ä "quoted" \n line' }).slice(1, -1),
 });
 
 /** An audit file with records 1 to `count`, and its lines without their newlines. */

@@ -181,13 +181,11 @@ describe('the file sink', () => {
     const refused = { code: 'audit.sink-failed' };
     const outcomes = await Promise.allSettled([
       sink.append(recordOf(1)),
-      sink.append({ type: 'request', fields: { big: 'ä'.repeat(600_000) } }),
-      sink.append({ type: 'request', fields: { number: 1n } }),
+      sink.append({ type: 'request', members: `"big":"${'ä'.repeat(600_000)}"` }),
       sink.append(recordOf(2)),
     ]);
     expect(outcomes).toMatchObject([
       { status: 'fulfilled' },
-      { status: 'rejected', reason: refused },
       { status: 'rejected', reason: refused },
       { status: 'fulfilled' },
     ]);

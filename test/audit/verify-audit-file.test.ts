@@ -45,7 +45,7 @@ function rewritten(lines: readonly string[], from: number): readonly string[] {
   const before = from === 0 ? undefined : readChainedLine(utf8Bytes(lineAt(lines, from - 1)));
   let head = before ?? EMPTY_CHAIN;
   const fresh = lines.slice(from).map((_, i) => {
-    const chained = chainLine(head, 'request', { forged: i });
+    const chained = chainLine(head, 'request', `"forged":${i}`);
     head = chained.head;
     return chained.line;
   });
@@ -78,7 +78,7 @@ describe('audit verify', () => {
   test('finds a changed line whose hash was made to fit', async () => {
     const change = (lines: string[]) => {
       const before = readChainedLine(utf8Bytes(lineAt(lines, 8)));
-      const forged = chainLine(before ?? EMPTY_CHAIN, 'request', { forged: true });
+      const forged = chainLine(before ?? EMPTY_CHAIN, 'request', '"forged":true');
       return lines.map((line, i) => (i === 9 ? forged.line : line));
     };
     expect(await kindsAfter(change)).toEqual(['broken-link']);
@@ -95,7 +95,7 @@ describe('audit verify', () => {
     expect(await kindsAfter(swapped)).toEqual(['dropped', 'out-of-order']);
     const inserted = (lines: string[]) => {
       const before = readChainedLine(utf8Bytes(lineAt(lines, 8)));
-      return lines.toSpliced(9, 0, chainLine(before ?? EMPTY_CHAIN, 'request', {}).line);
+      return lines.toSpliced(9, 0, chainLine(before ?? EMPTY_CHAIN, 'request', '"n":0').line);
     };
     expect(await kindsAfter(inserted)).toEqual(['out-of-order', 'broken-link']);
     expect(await kindsAfter((lines) => lines.toSpliced(3, 0, 'hello', ''))).toEqual([

@@ -76,6 +76,13 @@ export class SteppedClock implements Clock {
 }
 
 /** What tests turn and look at: the parts that a server would hand in. */
+type ToldFields = Readonly<Record<string, unknown>>;
+/** An audit record, read back. */
+export interface TellingRecord {
+  readonly type: AuditRecord['type'];
+  readonly fields: ToldFields;
+}
+
 export interface VaultFixture extends AsyncDisposable {
   readonly vault: RunningVault;
   /** A second vault on the same store, with latches and caches of its own: as after a failover. */
@@ -85,7 +92,7 @@ export interface VaultFixture extends AsyncDisposable {
   readonly clock: SteppedClock;
   readonly rootToken: string;
   /** Every audit record, in order. */
-  readonly audit: AuditRecord[];
+  readonly audit: TellingRecord[];
   /** Transactions proposed so far. */
   readonly proposals: Transaction[];
   readonly forwarded: VaultRequest[];
@@ -121,7 +128,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
   const store = await openStore({ directory, clock, log: quietLogger, metrics: quietMetrics });
   let keyring = newKeyring(random);
   let barrier = createBarrier({ keyring, random });
-  const audit: AuditRecord[] = [];
+  const audit: TellingRecord[] = [];
   const proposals: Transaction[] = [];
   const forwarded: VaultRequest[] = [];
   const set: VaultFixture['set'] = {
@@ -249,7 +256,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
 export const json = (value: unknown): Uint8Array => utf8Bytes(JSON.stringify(value));
 export const parsed = (bytes: unknown): unknown => JSON.parse(utf8Text(bytes as Uint8Array));
 
-function sink(at: number, records: AuditRecord[], set: VaultFixture['set']): AuditSink {
+function sink(at: number, records: TellingRecord[], set: VaultFixture['set']): AuditSink {
   return {
     name: `sink-${at}`,
     kind: 'memory',
@@ -259,7 +266,7 @@ function sink(at: number, records: AuditRecord[], set: VaultFixture['set']): Aud
       if (set.auditFails && at === 0) {
         return Promise.reject(new StrongroomError('audit.sink-failed', 'The disk is full'));
       }
-      records.push(record);
+      records.push({ type: record.type, fields: JSON.parse(`{${record.members}}`) as ToldFields });
       return Promise.resolve();
     },
     head: () => ({ sequence: records.length, hash: new Uint8Array(32) }),

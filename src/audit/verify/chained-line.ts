@@ -4,8 +4,6 @@ import { hash } from 'node:crypto';
 export const LINE_BYTES_MAX = 1024 * 1024;
 /** What the first record of a chain names as the hash before it. */
 export const NO_HASH = '0'.repeat(64);
-/** Names that a record's own fields cannot have. */
-export const RESERVED_FIELDS: readonly string[] = ['sequence', 'previous', 'type', 'hash'];
 
 /** The last record of a chain, or of what is known of it. Sequence 0: there is none yet. */
 export interface ChainHead {
@@ -30,17 +28,17 @@ const TAIL = /^,"hash":"([0-9a-f]{64})"\}$/;
  * A record as a line of JSON with its place in the chain:
  * `{"sequence":7,"previous":"...","type":"request",...,"hash":"..."}`.
  *
- * The hash is SHA-256 of the very bytes before `,"hash"`. It is taken over bytes and not over parsed
+ * `members` are the record's own fields: the text of a JSON object without its braces, none of them
+ * named `sequence`, `previous`, `type` or `hash`. The hash is SHA-256 of the very bytes before `,"hash"`. It is taken over bytes and not over parsed
  * JSON, so no two readers can disagree on a canonical form.
  */
 export function chainLine(
   before: ChainHead,
   type: string,
-  fields: Readonly<Record<string, unknown>>,
+  members: string,
 ): { readonly line: string; readonly head: ChainHead } {
   const sequence = before.sequence + 1;
-  const text = JSON.stringify({ sequence, previous: before.hash, type, ...fields });
-  const body = text.slice(0, -1);
+  const body = `{"sequence":${sequence},"previous":"${before.hash}","type":"${type}",${members}`;
   const digest = sha256(body);
   return { line: `${body},"hash":"${digest}"}`, head: { sequence, hash: digest } };
 }

@@ -56,6 +56,7 @@ export class NamespaceRegistry {
 
   /** Undefined when it is gone or being deleted. */
   byUuid(uuid: Uuid): NamespaceRef | undefined {
+    if (uuid === ROOT_NAMESPACE) return rootNamespace;
     const id = hex(uuid);
     if (id === ROOT_ID) return rootNamespace;
     const path = this.#records.read(byId, id);

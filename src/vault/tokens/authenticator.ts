@@ -1,3 +1,4 @@
+import type { Uuid } from '../../barrier/index.ts';
 import { fromHex, StrongroomError } from '../../lib/index.ts';
 import type { NamespaceRef } from '../namespaces/namespace-record.ts';
 import { type NamespaceRegistry, relativePath } from '../namespaces/namespace-registry.ts';
@@ -7,6 +8,14 @@ import type { RecordCache, RecordKind } from '../record-cache.ts';
 import type { Caller } from './caller.ts';
 import { hashToken, namespaceOfToken } from './token-name.ts';
 import { SPENT, TOKEN_DEPTH_MAX, type TokenRecord } from './token-record.ts';
+
+/** Live tokens whose hash is remembered. Only tokens that were found alive take a place. */
+const KNOWN_TOKENS_MAX = 8192;
+
+interface KnownToken {
+  readonly namespace: Uuid;
+  readonly hash: string;
+}
 
 export const TOKEN_KEY_PATH = ['token-key'] as const;
 
@@ -27,6 +36,10 @@ export class Authenticator {
   readonly #records: RecordCache;
   readonly #namespaces: NamespaceRegistry;
   readonly #acls: AclSource;
+  readonly #kinds = new WeakMap<NamespaceRef, RecordKind<TokenRecord>>();
+  /** Hashes of tokens that were found alive, so that the next request of one costs no HMAC. */
+  #known = new Map<string, KnownToken>();
+  #knownKey: Uint8Array | undefined;
 
   constructor(records: RecordCache, namespaces: NamespaceRegistry, acls: AclSource) {
     this.#records = records;
@@ -49,24 +62,53 @@ export class Authenticator {
 
   /** The live token that `token` is; undefined for every reason not to honour it. */
   find(token: string, nowMs: number): Caller | undefined {
-    const uuid = namespaceOfToken(token);
+    const key = this.#tokenKey();
+    const known = this.#known.get(token);
+    const uuid = known === undefined ? namespaceOfToken(token) : known.namespace;
     const namespace = uuid === undefined ? undefined : this.#namespaces.byUuid(uuid);
-    if (namespace === undefined) return undefined;
-    return this.findByHash(this.hash(token), namespace, nowMs);
+    if (uuid === undefined || namespace === undefined) return undefined;
+    const hash = known === undefined ? hashToken(key, token) : known.hash;
+    const caller = this.findByHash(hash, namespace, nowMs);
+    if (caller === undefined) this.#known.delete(token);
+    else if (known === undefined) this.#remember(token, { namespace: uuid, hash });
+    return caller;
   }
 
   /** The live token of this keyed hash. */
   findByHash(hash: string, namespace: NamespaceRef, nowMs: number): Caller | undefined {
-    const record = this.#records.read(tokenKind(namespace), hash);
+    const record = this.#records.read(this.#kindOf(namespace), hash);
     if (record === undefined || !this.#isAlive(record, nowMs)) return undefined;
     return { record, hash, namespace, acl: this.#acls.aclOf(namespace, record.policies) };
   }
 
   /** @throws StrongroomError `seal.sealed`, `auth.permission-denied` before the vault was set up. */
   hash(token: string): string {
+    return hashToken(this.#tokenKey(), token);
+  }
+
+  /** Another key, as after sealing, a restore or a rotation: what was known is forgotten. */
+  #tokenKey(): Uint8Array {
     const key = this.#records.read(tokenKeyKind, '');
+    if (key !== this.#knownKey) {
+      this.#known.clear();
+      this.#knownKey = key;
+    }
     if (key === undefined) throw permissionDenied();
-    return hashToken(key, token);
+    return key;
+  }
+
+  #remember(token: string, known: KnownToken): void {
+    if (this.#known.size >= KNOWN_TOKENS_MAX) this.#known.clear();
+    this.#known.set(token, known);
+  }
+
+  #kindOf(namespace: NamespaceRef): RecordKind<TokenRecord> {
+    let kind = this.#kinds.get(namespace);
+    if (kind === undefined) {
+      kind = tokenKind(namespace);
+      this.#kinds.set(namespace, kind);
+    }
+    return kind;
   }
 
   /**
@@ -80,7 +122,7 @@ export class Authenticator {
       if (depth > TOKEN_DEPTH_MAX) return false;
       const namespace = this.#namespaces.byUuid(fromHex(child.parent.namespace));
       if (namespace === undefined) return false;
-      const parent = this.#records.read(tokenKind(namespace), child.parent.hash);
+      const parent = this.#records.read(this.#kindOf(namespace), child.parent.hash);
       if (parent === undefined) return false;
       // Its children are orphans already, though not all their records say so yet.
       if (parent.revoked === 'leaving-orphans') return true;
