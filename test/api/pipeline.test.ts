@@ -181,6 +181,9 @@ test('cancelling fires the signal of that call only, and it is answered as cance
   pipeline.send({ cancel: [1, 999] });
   expect((await pipeline.answer(1)).error?.code).toBe('request.cancelled');
   expect(seen.map((request) => request.signal.aborted)).toEqual([true, false]);
+  // Nothing in flight, so that the server stops at once.
+  pipeline.send({ cancel: [2] });
+  await pipeline.answer(2);
 });
 
 test('a call has a deadline of its own', async () => {
