@@ -78,13 +78,29 @@ export interface ThroughputOptions {
 /** Both systems side by side on this machine, one loaded at a time, turn by turn. */
 export async function measureThroughput(options: ThroughputOptions): Promise<readonly Cell[]> {
   await using etcd = await startEtcd(23_790);
-  await using ours = await startStrongroom({ basePort: 24_200, replicas: 1 });
   const chosen = cases.filter(
     (one) => options.only === undefined || one.name.includes(options.only),
   );
-  await fill(etcd, ours, options.seconds);
   const cells: Cell[] = [];
-  for (const one of chosen) {
+  // Three nodes beside three nodes: a read replica applies every write too, and etcd has none.
+  for (const replicas of [0, 1]) {
+    const group = chosen.filter((one) => (one.at === 'replica') === replicas > 0);
+    if (group.length === 0) continue;
+    await using ours = await startStrongroom({ basePort: 24_200, replicas });
+    await fill(etcd, ours, options.seconds);
+    cells.push(...(await measureCases(etcd, ours, group, options)));
+  }
+  return cells;
+}
+
+async function measureCases(
+  etcd: EtcdCluster,
+  ours: StrongroomCluster,
+  group: readonly Case[],
+  options: ThroughputOptions,
+): Promise<readonly Cell[]> {
+  const cells: Cell[] = [];
+  for (const one of group) {
     for (const inFlight of options.inFlight) {
       const rounds: { ours: Sample; peer: Sample }[] = [];
       for (let round = 0; round < options.rounds; round++) {
