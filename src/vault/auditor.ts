@@ -1,7 +1,7 @@
 import { StrongroomError } from '../lib/index.ts';
 import type { AuditRecord, AuditSink } from './audit.ts';
 import { type AuditHasher, hashSensitive } from './audit-hash.ts';
-import type { Operation } from './define-operation.ts';
+import { type Operation, templateParts } from './define-operation.ts';
 import type { NamespaceRef } from './namespaces/namespace-record.ts';
 import type { Caller } from './tokens/caller.ts';
 import type { TokenRecord } from './tokens/token-record.ts';
@@ -113,12 +113,20 @@ function errorMember(error: unknown): string {
 
 /** The path in which a hash stands for every field that must not be told. */
 function pathOf({ operation, pathTemplate, payload }: AuditedRequest, hash: AuditHasher): string {
-  return (pathTemplate ?? operation.pathTemplate).replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = payload[name];
-    const shown = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-    const isTold = shown === '' || operation.request[name]?.sensitive !== true;
-    return isTold ? shown : hash(shown);
-  });
+  const parts = templateParts(pathTemplate ?? operation.pathTemplate);
+  let path = '';
+  for (let at = 0; at < parts.length; at++) {
+    const part = parts[at] ?? '';
+    path += at % 2 === 0 ? part : pathField(operation, part, payload[part], hash);
+  }
+  return path;
+}
+
+function pathField(operation: Operation, name: string, value: unknown, hash: AuditHasher): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return '';
+  const shown = String(value);
+  const isTold = shown === '' || operation.request[name]?.sensitive !== true;
+  return isTold ? shown : hash(shown);
 }
 
 /** Texts stand in a path and in a field both, and are hashed once. */

@@ -163,9 +163,21 @@ function isReadingPort(options: {
   );
 }
 
-/** "{mount}/data/{path}" into a function of the request. Literals and fields alternate. */
+const splitTemplates = new Map<string, readonly string[]>();
+
+/** "{mount}/data/{path}" in parts: literals and names of fields alternate. Templates are few. */
+export function templateParts(template: string): readonly string[] {
+  let parts = splitTemplates.get(template);
+  if (parts === undefined) {
+    parts = template.split(/\{(\w+)\}/);
+    splitTemplates.set(template, parts);
+  }
+  return parts;
+}
+
+/** A template into a function of the request. */
 function compileTemplate(template: string): (request: Readonly<Record<string, unknown>>) => string {
-  const parts = template.split(/\{(\w+)\}/);
+  const parts = templateParts(template);
   return (request) => {
     let path = '';
     for (let at = 0; at < parts.length; at++) {
