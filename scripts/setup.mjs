@@ -88,27 +88,35 @@ function installSystemPackages() {
   }
 }
 
+/**
+ * `dist/` is a node's release, from `src/` alone. `dist-chaos/` lies beside it where an operator
+ * wants `strongroom chaos`; `--no-chaos` leaves it out.
+ */
 function build() {
-  const inputs = [
-    ...filesBelow('src'),
-    ...filesBelow('proto'),
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'scripts/generate-wire.mjs',
-  ];
-  const newest = Math.max(
-    ...inputs
-      .filter((file) => !file.includes('src/wire/generated'))
-      .map((file) => statSync(file).mtimeMs),
-  );
-  const stamp = 'dist/.built';
-  if (existsSync(stamp) && statSync(stamp).mtimeMs >= newest) return;
-  say('building');
-  run(process.execPath, ['scripts/generate-wire.mjs']);
-  run(join('node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json']);
-  mkdirSync('dist/wire/generated', { recursive: true });
-  cpSync('src/wire/generated', 'dist/wire/generated', { recursive: true });
-  writeFileSync(stamp, '');
+  const nodeInputs = ['src', 'proto', 'tsconfig.build.json', 'scripts/generate-wire.mjs'];
+  const common = ['tsconfig.json', 'scripts/setup.mjs'];
+  if (isOlder('dist/.built', [...common, ...nodeInputs])) {
+    say('building');
+    run(process.execPath, ['scripts/generate-wire.mjs']);
+    run(join('node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json']);
+    mkdirSync('dist/wire/generated', { recursive: true });
+    cpSync('src/wire/generated', 'dist/wire/generated', { recursive: true });
+    writeFileSync('dist/.built', '');
+  }
+  const chaosInputs = ['chaos', 'tsconfig.chaos.json', 'scripts/build-chaos.mjs', 'dist/.built'];
+  if (process.argv.includes('--no-chaos')) return;
+  if (isOlder('dist-chaos/.built', [...common, ...chaosInputs])) {
+    say('building chaos');
+    run(process.execPath, ['scripts/build-chaos.mjs']);
+  }
+}
+
+function isOlder(stamp, inputs) {
+  const files = inputs.flatMap((path) => (statSync(path).isDirectory() ? filesBelow(path) : path));
+  const times = files
+    .filter((file) => !file.includes('src/wire/generated'))
+    .map((file) => statSync(file).mtimeMs);
+  return !existsSync(stamp) || statSync(stamp).mtimeMs < Math.max(...times);
 }
 
 function filesBelow(folder) {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { InvariantError } from '../lib/index.ts';
 import { auditCommand } from './commands/audit.ts';
+import { chaosCommand } from './commands/chaos.ts';
 import { completionCommand } from './commands/completion.ts';
 import { kvCommand } from './commands/kv.ts';
 import { loginCommand } from './commands/login.ts';
@@ -45,6 +46,7 @@ export function createProgram(io: CliIo, outcome: Outcome): Command {
     secretsCommand(act),
     watchCommand(act),
     auditCommand(act),
+    chaosCommand(act),
     upCommand(),
     downCommand(),
     completionCommand(act, () => program),

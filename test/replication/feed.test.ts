@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
+import { TcpProxy } from '../../chaos/grounds/processes/tcp-proxy.ts';
 import {
   type Cancellation,
   hex,

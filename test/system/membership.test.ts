@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NodeProcess } from '../../chaos/grounds/processes/node-process.ts';
 import type { StrongroomClient } from '../../src/client/index.ts';
 import { forwardMethod, openStream } from '../../src/replication/peer-channel.ts';
 import { eventually, TestCluster } from '../harness/cluster.ts';
-import type { NodeProcess } from '../harness/node-process.ts';
 
 const place = { mount: 'secret', path: 'team/db' };
 const data = new TextEncoder().encode('{"value":"there"}');

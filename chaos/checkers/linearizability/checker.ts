@@ -1,4 +1,4 @@
-import type { Operation } from './history.ts';
+import type { Operation } from './operation.ts';
 
 /** A sequential specification: what one operation may answer in one state. */
 export interface Model<State, Input, Output> {

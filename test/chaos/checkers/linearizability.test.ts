@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkLinearizability } from '../../chaos/linearizability/checker.ts';
-import type { Operation } from '../../chaos/linearizability/history.ts';
+import { checkLinearizability } from '../../../chaos/checkers/linearizability/checker.ts';
+import type { Operation } from '../../../chaos/checkers/linearizability/operation.ts';
 import {
   type SecretInput,
   type SecretOutput,
   secretModel,
-} from '../../chaos/linearizability/secret-model.ts';
+} from '../../../chaos/checkers/linearizability/secret-model.ts';
 
 type Step = Operation<SecretInput, SecretOutput>;
 

@@ -4,9 +4,9 @@ import { createWriteStream, existsSync, rmSync, watch } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { NodeConfigInput } from '../../src/server/config/index.ts';
+import type { NodeConfigInput } from '../../../src/server/config/index.ts';
 
-const cli = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+const cli = new URL('../../../dist/cli/main.js', import.meta.url).pathname;
 const READY_MS = 30_000;
 
 export interface ReadyFile {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { TcpProxy } from '../../chaos/faults/tcp-proxy.ts';
+import { TcpProxy } from '../../../chaos/grounds/processes/tcp-proxy.ts';
 
 async function startEcho() {
   const server = createServer((socket) => {

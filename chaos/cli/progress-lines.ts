@@ -1,0 +1,65 @@
+import type { ChaosConsole } from '../../src/cli/index.ts';
+import type { Progress } from '../runner/progress.ts';
+import type { Phase, Sample } from '../runner/record.ts';
+import { inWords } from '../runner/verdict.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+
+const SAMPLE_EVERY_MS = 2_000;
+
+const phaseWords: Readonly<Record<Phase, string>> = {
+  start: 'The cluster is up',
+  steady: 'Watching the steady state',
+  timeline: 'Steady: the faults begin',
+  settle: 'Everything is healed: settling',
+  check: 'Checking',
+};
+
+/** A run as lines for people: phases, faults, a sample now and then, every finding. */
+export function progressLines(scenario: Scenario, console: ChaosConsole): Progress {
+  let sampledAt = Number.NEGATIVE_INFINITY;
+  console.say(`${scenario.title}: starting ${scenario.cluster.nodes.length} nodes`);
+  return (event) => {
+    switch (event.kind) {
+      case 'phase':
+        console.say(`${clock(event.at)}  ${phaseWords[event.phase]}`);
+        return;
+      case 'fault':
+        console.say(
+          `${clock(event.at)}  ${event.what === 'injected' ? '>>>' : '<<<'} ${event.fault} ${event.nodes.join(', ')}`,
+        );
+        return;
+      case 'sample':
+        if (event.sample.at - sampledAt < SAMPLE_EVERY_MS) return;
+        sampledAt = event.sample.at;
+        console.say(sampleLine(event.sample));
+        return;
+      case 'assertion':
+        console.say(
+          `         ${event.result.holds ? 'ok ' : 'NOT'} ${event.what}: ${inWords(event.result)}`,
+        );
+        return;
+      case 'check':
+        console.say(
+          `         ${event.result.kind === 'ok' ? `ok  ${event.result.name}: ${event.result.about}` : `NOT ${event.result.name}: ${event.result.because}`}`,
+        );
+        return;
+      case 'verdict':
+        return;
+    }
+  };
+}
+
+function sampleLine({ at, observation, writes, reads }: Sample): string {
+  const { leader, term, commit, nodes } = observation;
+  const down = nodes.filter((node) => !node.up).map((node) => node.name);
+  const rate = (one: typeof writes) => `${one.perSecond.toFixed(0)}/s`;
+  const p99 = writes.latency === undefined ? '-' : `${writes.latency.p99.toFixed(0)} ms`;
+  return [
+    `${clock(at)}  writes ${rate(writes)} (p99 ${p99}), reads ${rate(reads)}`,
+    `failed ${writes.failed + reads.failed}`,
+    `leader ${leader ?? 'none'}, term ${term}, commit ${commit}`,
+    ...(down.length === 0 ? [] : [`down ${down.join(', ')}`]),
+  ].join(', ');
+}
+
+const clock = (ms: number) => `${(ms / 1_000).toFixed(1).padStart(6)}s`;

@@ -1,0 +1,8 @@
+import type { GroundName } from '../scenario/scenario.ts';
+import type { Ground } from './ground.ts';
+import { processGround } from './processes/process-ground.ts';
+
+/** The grounds that this build has. `docs/chaos.md` says how to add one. */
+export const grounds: Readonly<Partial<Record<GroundName, Ground>>> = {
+  processes: processGround,
+};

@@ -1,0 +1,55 @@
+import type { StrongroomClient } from '../../src/client/index.ts';
+import type { Clock } from '../../src/lib/index.ts';
+import type { HealPlan } from '../heal/heal-plan.ts';
+import type { ClusterShape, GroundName, PlannedNode } from '../scenario/scenario.ts';
+import type { Capability } from './capabilities.ts';
+import type { Levers } from './levers.ts';
+import type { Observation } from './observation.ts';
+
+/** What workloads and faults use of the product's client: the simulation has one of its own. */
+export type VaultClient = Pick<StrongroomClient, 'call' | 'watch' | 'close'>;
+
+export interface ClientWishes {
+  /** This node is asked first. */
+  readonly prefer?: string;
+  /** Reads that may be stale go to a replica of this region. */
+  readonly region?: string;
+  /** Absent: a token that may do everything the workloads do. */
+  readonly token?: string;
+}
+
+/** A running cluster, on whatever ground. */
+export interface Cluster extends AsyncDisposable {
+  readonly nodes: readonly PlannedNode[];
+  /** All waiting of a run goes by this clock: simulated on the simulation's ground. */
+  readonly clock: Clock;
+  readonly levers: Levers;
+  /** A client, closed with the cluster. */
+  client(wishes?: ClientWishes): Promise<VaultClient>;
+  /** Asks every node, with a bound of time; a node that does not answer is down, never an error. */
+  observe(): Promise<Observation>;
+  /** Lifts, resumes and starts all that faults have left. Safe at any time, and again. */
+  heal(): Promise<void>;
+  /** Copies what explains a failure (logs) into `folder`. Never secrets. */
+  collect(folder: string): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Where undo steps are written before anything is done. */
+  readonly healPlan: HealPlan;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+/** Somewhere a scenario can run. */
+export interface Ground {
+  readonly name: GroundName;
+  readonly capabilities: ReadonlySet<Capability>;
+  /**
+   * Why a cluster of that shape cannot be had here, in words for an operator; undefined when it can. Asked before the
+   * scenario begins.
+   */
+  unavailable(shape: ClusterShape): Promise<string | undefined>;
+  /** @throws StrongroomError `cluster.start-failed` when the cluster does not come up. */
+  start(shape: ClusterShape, options: StartOptions): Promise<Cluster>;
+}

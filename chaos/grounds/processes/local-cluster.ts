@@ -1,0 +1,255 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type StrongroomClient } from '../../../src/client/index.ts';
+import type { NodeConfigInput } from '../../../src/server/config/index.ts';
+import { eventually } from './eventually.ts';
+import { freePorts } from './free-ports.ts';
+import { NodeProcess } from './node-process.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+type Slots = NodeConfigInput['seal']['slots'];
+
+export interface LocalClusterOptions {
+  readonly voters: number;
+  /** Region of each read replica. */
+  readonly replicas?: readonly string[];
+  /** Put a proxy on every link between two nodes, so that it can be cut. */
+  readonly proxied?: boolean;
+  /** The embedded development seal when absent; a function is given the cluster's folder. */
+  readonly slots?: Slots | ((folder: string) => Promise<Slots>);
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly config?: Partial<NodeConfigInput>;
+  /** In the order of joining, voters first; n1, n2 and so on when absent. */
+  readonly names?: readonly string[];
+  /** Of the voters, in their order; all "local" when absent. */
+  readonly voterRegions?: readonly string[];
+  /** Told of the cluster's folder before anything is started in it. */
+  readonly created?: (folder: string) => void;
+}
+
+interface NodePorts {
+  readonly api: number;
+  readonly peer: number;
+  readonly metrics: number;
+}
+
+const PORTS_A_NODE = 3;
+
+function portsOf(ports: readonly number[], at: number): NodePorts {
+  const [api, peer, metrics] = ports.slice(at * PORTS_A_NODE, (at + 1) * PORTS_A_NODE);
+  if (api === undefined || peer === undefined || metrics === undefined) {
+    throw new Error(`Too few ports for node ${at + 1}`);
+  }
+  return { api, peer, metrics };
+}
+
+/** A real cluster of processes on loopback, in a folder of its own that goes when it is disposed. */
+export class LocalCluster implements AsyncDisposable {
+  readonly folder: string;
+  readonly nodes: NodeProcess[] = [];
+  rootToken = '';
+  readonly #options: LocalClusterOptions;
+  readonly #links = new Map<string, TcpProxy>();
+  readonly #ports: NodePorts[];
+  readonly #clients: StrongroomClient[] = [];
+  #slots: Slots = [];
+
+  private constructor(folder: string, options: LocalClusterOptions, ports: NodePorts[]) {
+    this.folder = folder;
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  static async start(options: LocalClusterOptions): Promise<LocalCluster> {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-cluster-'));
+    options.created?.(folder);
+    const count = options.voters + (options.replicas?.length ?? 0);
+    const ports = await freePorts(count * PORTS_A_NODE);
+    const cluster = new LocalCluster(
+      folder,
+      options,
+      Array.from({ length: count }, (_, at) => portsOf(ports, at)),
+    );
+    try {
+      await cluster.#startAll();
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cluster;
+  }
+
+  get caFile(): string {
+    return join(this.nodes[0]?.dataDir ?? '', 'tls', 'ca.pem');
+  }
+
+  get addresses(): readonly string[] {
+    return this.nodes.map((node) => node.ready.apiAddress);
+  }
+
+  /** The node with this id: ids are given in order of joining, from 1. */
+  node(id: number): NodeProcess {
+    const node = this.nodes[id - 1];
+    if (node === undefined) throw new Error(`There is no node ${id}`);
+    return node;
+  }
+
+  /** A client with the root token (or another), closed with the cluster. */
+  async client(
+    options: {
+      readonly token?: string;
+      readonly addresses?: readonly string[];
+      readonly region?: string;
+    } = {},
+  ): Promise<StrongroomClient> {
+    const client = await connect({
+      addresses: options.addresses ?? this.addresses,
+      ca: await readFile(this.caFile, 'utf8'),
+      token: options.token ?? this.rootToken,
+      region: options.region,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** What one node goes through to reach another. Only of a proxied cluster. */
+  link(from: number, to: number): TcpProxy {
+    const link = this.#links.get(`${from}-${to}`);
+    if (link === undefined) throw new Error(`No proxy from ${from} to ${to}`);
+    return link;
+  }
+
+  /** Cuts everything between `side` and the rest, both ways. */
+  partition(side: readonly number[]): void {
+    for (const [name, link] of this.#links) {
+      const [from = 0, to = 0] = name.split('-').map(Number);
+      if (side.includes(from) !== side.includes(to)) link.set({ kind: 'cut' });
+    }
+  }
+
+  heal(): void {
+    for (const link of this.#links.values()) link.set({ kind: 'pass' });
+  }
+
+  async #startAll(): Promise<void> {
+    const { voters, replicas = [] } = this.#options;
+    const { slots } = this.#options;
+    this.#slots = (typeof slots === 'function' ? await slots(this.folder) : slots) ?? [
+      { name: 'dev', kind: 'dev', path: `${this.folder}/dev-seal.key` },
+    ];
+    await this.#makeLinks(voters + replicas.length);
+    const first = await this.#add(1, this.#voterRegion(1), 'voter', undefined);
+    const client = await this.client();
+    const initialised = await client.call('seal.init', {});
+    this.rootToken = String(initialised['rootToken']);
+    const root = await this.client();
+    for (let id = 2; id <= voters + replicas.length; id++) {
+      const region = id <= voters ? this.#voterRegion(id) : (replicas[id - voters - 1] ?? 'west');
+      const kind = id <= voters ? 'voter' : 'replica';
+      const answer = await root.call('cluster.createJoinToken', { kind, region, ttlMs: 60_000 });
+      await this.#add(id, region, kind, {
+        token: String(answer['joinToken']),
+        address: first.ready.apiAddress,
+      });
+    }
+    await this.untilVoters(voters);
+  }
+
+  /**
+   * Starts one more node, with a join token of this cluster.
+   * @throws Error with the end of its log when it is not let in.
+   */
+  async join(options: {
+    readonly token: string;
+    readonly kind?: 'voter' | 'replica';
+    readonly region?: string;
+  }): Promise<NodeProcess> {
+    const id = this.#ports.length + 1;
+    this.#ports.push(portsOf(await freePorts(PORTS_A_NODE), 0));
+    const { kind = 'voter', region = 'local', token } = options;
+    return this.#add(id, region, kind, { token, address: this.node(1).ready.apiAddress });
+  }
+
+  /** Resolves when the leader counts `count` voters and every member is healthy. */
+  async untilVoters(count: number): Promise<void> {
+    const client = await this.client();
+    await eventually(async () => {
+      const status = await client.call('cluster.status', {});
+      const { members } = status;
+      const voting = members.filter((one) => one.kind === 'voter' && one.role !== 'learner');
+      return voting.length === count && members.every((one) => one.healthy);
+    }, `${count} healthy voters`);
+  }
+
+  async #makeLinks(count: number): Promise<void> {
+    if (this.#options.proxied !== true) return;
+    for (let from = 1; from <= count; from++) {
+      for (let to = 1; to <= count; to++) {
+        if (from === to) continue;
+        const port = this.#portsOf(to).peer;
+        this.#links.set(`${from}-${to}`, await TcpProxy.listen({ port }));
+      }
+    }
+  }
+
+  async #add(
+    id: number,
+    region: string,
+    kind: 'voter' | 'replica',
+    join: { readonly token: string; readonly address: string } | undefined,
+  ): Promise<NodeProcess> {
+    const name = this.#options.names?.[id - 1] ?? `n${id}`;
+    const dataDir = `${this.folder}/${name}`;
+    const tokenFile = `${this.folder}/${name}.join-token`;
+    if (join !== undefined) await writeFile(tokenFile, join.token, { mode: 0o600 });
+    const ports = this.#portsOf(id);
+    const routes: Record<string, string> = {};
+    for (const [link, proxy] of this.#links) {
+      const [from, to = ''] = link.split('-');
+      if (from === String(id)) routes[to] = `127.0.0.1:${proxy.port}`;
+    }
+    const node = await NodeProcess.create(
+      this.folder,
+      {
+        name,
+        region,
+        kind,
+        dataDir,
+        api: { listen: `127.0.0.1:${ports.api}` },
+        peer: { listen: `127.0.0.1:${ports.peer}`, routes },
+        metrics: { listen: `127.0.0.1:${ports.metrics}` },
+        seal: {
+          slots: this.#slots,
+        },
+        audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
+        ...(join === undefined
+          ? { bootstrap: true }
+          : { join: { tokenFile, addresses: [join.address], caFile: this.caFile } }),
+        ...this.#options.config,
+      },
+      this.#options.environment,
+    );
+    this.nodes.push(node);
+    await node.start();
+    return node;
+  }
+
+  #voterRegion(id: number): string {
+    return this.#options.voterRegions?.[id - 1] ?? 'local';
+  }
+
+  #portsOf(id: number): NodePorts {
+    const ports = this.#ports[id - 1];
+    if (ports === undefined) throw new Error(`No ports were taken for node ${id}`);
+    return ports;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    for (const node of this.nodes) node.signal('SIGCONT');
+    await Promise.all(this.nodes.map((node) => node.stop('SIGKILL')));
+    await Promise.all([...this.#links.values()].map((link) => link[Symbol.asyncDispose]()));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

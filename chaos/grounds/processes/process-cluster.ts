@@ -1,0 +1,140 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StrongroomClient } from '../../../src/client/index.ts';
+import { type Clock, StrongroomError } from '../../../src/lib/index.ts';
+import type { HealPlan } from '../../heal/heal-plan.ts';
+import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
+import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
+import type { Levers, LinkChange, ProcessLever } from '../levers.ts';
+import { type NodeObservation, type Observation, observationOf } from '../observation.ts';
+import type { LocalCluster } from './local-cluster.ts';
+import type { NodeProcess } from './node-process.ts';
+import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
+
+const OBSERVE_MS = 1_000;
+
+/** The machine's clock, with timers that keep the process alive: a run is waited for. */
+const clock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+/** A cluster of local processes, as the runner and the faults see it. */
+export class ProcessCluster implements Cluster {
+  readonly clock = clock;
+  readonly nodes: readonly PlannedNode[];
+  readonly levers: Levers;
+  readonly #local: LocalCluster;
+  readonly #network: ProxiedNetwork;
+  readonly #healPlan: HealPlan;
+  #observer: StrongroomClient | undefined;
+
+  constructor(shape: ClusterShape, local: LocalCluster, healPlan: HealPlan) {
+    this.nodes = shape.nodes;
+    this.#local = local;
+    this.#healPlan = healPlan;
+    this.#network = new ProxiedNetwork((from, to) => local.link(this.#id(from), this.#id(to)));
+    this.levers = { process: this.#processes(), network: this.#network };
+    void this.#network.lay(groundLayer, linksBetweenRegions(shape));
+  }
+
+  async client(wishes: ClientWishes = {}): Promise<VaultClient> {
+    const { prefer, region, token } = wishes;
+    const first = prefer === undefined ? [] : [this.#node(prefer).ready.apiAddress];
+    const others = this.#local.addresses.filter((address) => !first.includes(address));
+    return this.#local.client({
+      addresses: [...first, ...others],
+      ...(region === undefined ? {} : { region }),
+      ...(token === undefined ? {} : { token }),
+    });
+  }
+
+  async observe(): Promise<Observation> {
+    this.#observer ??= await this.#local.client();
+    const observer = this.#observer;
+    return observationOf(
+      await Promise.all(this.nodes.map((node) => this.#observeNode(observer, node.name))),
+    );
+  }
+
+  async heal(): Promise<void> {
+    this.#network.liftFaults();
+    for (const node of this.#local.nodes) node.signal('SIGCONT');
+    await Promise.all(
+      this.#local.nodes.filter((node) => !node.running).map((node) => node.start()),
+    );
+  }
+
+  async collect(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    await Promise.all(
+      this.#local.nodes.map((node) => copyFile(node.logFile, join(folder, `${node.name}.log`))),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#local[Symbol.asyncDispose]();
+    this.#healPlan.remove('processes');
+    this.#healPlan.remove('folder');
+  }
+
+  #processes(): ProcessLever {
+    return {
+      kill: async (node) => void (await this.#node(node).stop('SIGKILL')),
+      start: async (node) => {
+        const process = this.#node(node);
+        if (!process.running) await process.start();
+      },
+      pause: (node) => Promise.resolve(this.#node(node).signal('SIGSTOP')),
+      resume: (node) => Promise.resolve(this.#node(node).signal('SIGCONT')),
+    };
+  }
+
+  /** What a node says of itself; one that does not answer in time is down. */
+  async #observeNode(observer: StrongroomClient, name: string): Promise<NodeObservation> {
+    const silent = { name, role: 'unreachable', term: 0, commit: 0, applied: 0 } as const;
+    const lag = { lagMs: 0, lagEntries: 0 } as const;
+    const process = this.#node(name);
+    if (!process.running) return { ...silent, ...lag, up: false, seal: 'unknown' };
+    try {
+      const status = await observer.call(
+        'cluster.status',
+        {},
+        {
+          address: process.ready.apiAddress,
+          timeoutMs: OBSERVE_MS,
+          consistency: { kind: 'eventual' },
+        },
+      );
+      const own = status.members.find((member) => member.node === status.node);
+      if (own === undefined) return { ...silent, ...lag, up: true, seal: 'unknown' };
+      const { role, term, commit, applied, lagMs, lagEntries, sealState } = own;
+      return { name, up: true, role, term, commit, applied, lagMs, lagEntries, seal: sealState };
+    } catch (error) {
+      const isSealed = error instanceof StrongroomError && error.code === 'seal.sealed';
+      return { ...silent, ...lag, up: isSealed, seal: isSealed ? 'sealed' : 'unknown' };
+    }
+  }
+
+  /** Ids are given in order of joining, which is the order of the plan. */
+  #id(name: string): number {
+    return this.nodes.findIndex((node) => node.name === name) + 1;
+  }
+
+  #node(name: string): NodeProcess {
+    return this.#local.node(this.#id(name));
+  }
+}
+
+function linksBetweenRegions({ nodes, betweenRegions }: ClusterShape): readonly LinkChange[] {
+  if (betweenRegions === undefined) return [];
+  return nodes.flatMap((from) =>
+    nodes
+      .filter((to) => to.region !== from.region)
+      .map((to) => ({ from: from.name, to: to.name, shape: betweenRegions })),
+  );
+}

@@ -1,0 +1,40 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StrongroomError } from '../../src/lib/index.ts';
+import { type HealState, healScriptFile, healStateFile } from './heal-plan.ts';
+import { takeStep } from './heal-step.ts';
+import { isRunning } from './process-identity.ts';
+
+/**
+ * Undoes what a runner that died has left in its run folder. Safe to call again.
+ *
+ * @returns what was undone, in words.
+ * @throws StrongroomError `cli.file-unreadable`; `cli.usage` while the runner still lives.
+ */
+export async function healLeftOver(folder: string): Promise<readonly string[]> {
+  const state = await readState(folder);
+  if (isRunning(state.runner)) {
+    throw new StrongroomError(
+      'cli.usage',
+      `The run in ${folder} still goes on (process ${state.runner.pid}): stop it with Ctrl-C, it heals by itself`,
+    );
+  }
+  const steps = [...state.steps].reverse();
+  for (const step of steps) takeStep(step);
+  for (const name of [healStateFile, healScriptFile]) await rm(join(folder, name), { force: true });
+  return steps.map((step) => step.what);
+}
+
+async function readState(folder: string): Promise<HealState> {
+  try {
+    const state = JSON.parse(await readFile(join(folder, healStateFile), 'utf8')) as HealState;
+    if (state.version === 1) return state;
+  } catch (cause) {
+    throw new StrongroomError(
+      'cli.file-unreadable',
+      `Nothing to heal in ${folder}: it has no readable ${healStateFile}`,
+      { cause },
+    );
+  }
+  throw new StrongroomError('cli.file-unreadable', `${folder} is of another version of strongroom`);
+}

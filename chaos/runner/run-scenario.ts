@@ -1,0 +1,97 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SeededRandom, StrongroomError } from '../../src/lib/index.ts';
+import type { Ground } from '../grounds/ground.ts';
+import { HealPlan } from '../heal/heal-plan.ts';
+import { writeHistory } from '../history/history-file.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import type { Progress } from './progress.ts';
+import { RECORD_VERSION, type RunRecord } from './record.ts';
+import { type PhaseTimes, ScenarioRun } from './scenario-run.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Where the record is written; made when it is not there. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** Of the program, for the record. */
+  readonly programVersion: string;
+}
+
+/**
+ * Runs a scenario on a ground, heals whatever happens, and writes the run's folder: `run.json`,
+ * `scenario.yaml`, `histories/`, and the nodes' logs when it failed.
+ *
+ * @throws StrongroomError `cli.usage` when the ground cannot do it, before anything is touched;
+ *   `cluster.start-failed` when there is no cluster to run it on.
+ */
+export async function runScenario(
+  scenario: Scenario,
+  ground: Ground,
+  options: RunOptions,
+): Promise<RunRecord> {
+  await refuseUnfit(scenario, ground);
+  const { folder, seed, signal } = options;
+  const startedAt = new Date().toISOString();
+  const about = { scenario: scenario.name, ground: ground.name, startedAt };
+  await mkdir(join(folder, 'histories'), { recursive: true });
+  await writeFile(join(folder, 'scenario.yaml'), scenario.text);
+  const healPlan = new HealPlan(folder, about);
+  const cluster = await ground.start(scenario.cluster, { healPlan, seed, signal });
+  let record: RunRecord;
+  try {
+    const run = new ScenarioRun(scenario, cluster, new SeededRandom(seed), options);
+    const times = await run.go();
+    record = recordOf(scenario, ground, run, times, { ...options, startedAt });
+    if (record.verdict.kind !== 'passed') await cluster.collect(join(folder, 'logs'));
+    for (const { label, history } of run.uses)
+      await writeHistory(join(folder, 'histories', `${label}.ndjson`), history.entries);
+  } finally {
+    await cluster[Symbol.asyncDispose]();
+  }
+  healPlan.done();
+  await writeFile(join(folder, 'run.json'), `${JSON.stringify(record, undefined, 1)}\n`);
+  options.progress({ kind: 'verdict', verdict: record.verdict, folder });
+  return record;
+}
+
+async function refuseUnfit(scenario: Scenario, ground: Ground): Promise<void> {
+  if (!scenario.grounds.includes(ground.name)) {
+    throw new StrongroomError(
+      'cli.usage',
+      `${scenario.file} is for ${scenario.grounds.join(', ')}, not for ${ground.name}`,
+    );
+  }
+  const why = await ground.unavailable(scenario.cluster);
+  if (why !== undefined)
+    throw new StrongroomError('cli.usage', `Cannot run on ${ground.name}: ${why}`);
+}
+
+function recordOf(
+  scenario: Scenario,
+  ground: Ground,
+  run: ScenarioRun,
+  times: PhaseTimes,
+  options: RunOptions & { readonly startedAt: string },
+): RunRecord {
+  const { name, title, purpose, file, text, cluster } = scenario;
+  return {
+    version: RECORD_VERSION,
+    scenario: { name, title, purpose, file, text },
+    ground: ground.name,
+    seed: options.seed,
+    program: { version: options.programVersion, node: process.version },
+    cluster,
+    startedAt: options.startedAt,
+    phases: times,
+    faults: run.faults,
+    samples: run.samples,
+    workloads: run.workloadRecords(),
+    steadyState: run.steadyState,
+    objectives: run.objectives,
+    aborted: run.aborted,
+    checks: run.checks,
+    verdict: run.verdict(),
+  };
+}

@@ -1,0 +1,36 @@
+import type { AssertionRecord, CheckRecord, FaultRecord, Verdict } from './record.ts';
+
+interface Findings {
+  readonly steadyState: readonly AssertionRecord[];
+  readonly objectives: readonly AssertionRecord[];
+  readonly aborted: AssertionRecord | undefined;
+  readonly faults: readonly FaultRecord[];
+  readonly checks: readonly CheckRecord[];
+}
+
+/** What all findings of a run come to, with every reason. */
+export function verdictOf(found: Findings, { interrupted }: { interrupted: boolean }): Verdict {
+  const because = [
+    ...failed(found.steadyState).map((one) => `no steady state to begin with: ${inWords(one)}`),
+    ...(found.aborted === undefined ? [] : [`aborted: ${inWords(found.aborted)}`]),
+    ...found.faults.flatMap(({ fault, nodes, error }) =>
+      error === undefined ? [] : [`${fault} ${nodes.join(', ')} went wrong: ${error}`],
+    ),
+    ...found.checks.flatMap((check) =>
+      check.kind === 'ok' ? [] : [`${check.name} is ${check.kind}: ${check.because}`],
+    ),
+    ...failed(found.objectives).map((one) => `objective missed: ${inWords(one)}`),
+  ];
+  if (interrupted) return { kind: 'interrupted' };
+  return because.length === 0 ? { kind: 'passed' } : { kind: 'failed', because };
+}
+
+const failed = (assertions: readonly AssertionRecord[]) => assertions.filter((one) => !one.holds);
+
+/** "write-rate > 5/s (measured 3.2)". */
+export function inWords({ text, value }: AssertionRecord): string {
+  const measured = value === null ? 'nothing to measure' : `measured ${round(value)}`;
+  return `${text} (${measured})`;
+}
+
+const round = (value: number) => Math.round(value * 1_000) / 1_000;

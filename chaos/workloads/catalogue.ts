@@ -1,0 +1,14 @@
+import { register } from './register.ts';
+import type { Workload } from './workload.ts';
+
+/** Every workload there is. `docs/chaos.md` says how to add one. */
+export const workloads: readonly Workload[] = [register];
+
+const byName = new Map(workloads.map((workload) => [workload.name, workload]));
+
+/** @throws Error for a name that the scenario reader has not checked. */
+export function workloadNamed(name: string): Workload {
+  const workload = byName.get(name);
+  if (workload === undefined) throw new Error(`No workload is called ${name}`);
+  return workload;
+}
