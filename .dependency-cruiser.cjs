@@ -97,6 +97,49 @@ for (const folder of folders) {
   });
 }
 
+// chaos/ is a product beside the vault, built apart: its folders in the same manner. The older
+// simulation/, trace/ and mutants/ look into src/ wherever they must.
+const chaosMayImport = {
+  scenario: [],
+  heal: [],
+  history: [],
+  grounds: ['scenario', 'heal'],
+  faults: ['grounds', 'scenario'],
+  checkers: ['grounds', 'history'],
+  workloads: ['grounds', 'history', 'scenario', 'checkers'],
+  runner: ['grounds', 'faults', 'workloads', 'checkers', 'history', 'heal', 'scenario'],
+};
+const insideChaos = (folder) => `^chaos/${folder}/`;
+for (const [folder, others] of Object.entries(chaosMayImport)) {
+  forbidden.push({
+    name: `floor-of-chaos-${folder}`,
+    severity: 'error',
+    from: { path: insideChaos(folder) },
+    to: {
+      path: '^chaos/',
+      // The simulation's ground is made of the simulation.
+      pathNot: [folder, ...others, ...(folder === 'grounds' ? ['simulation'] : [])].map(
+        insideChaos,
+      ),
+    },
+  });
+}
+forbidden.push(
+  {
+    name: 'no-chaos-in-a-node',
+    comment: 'A release of a node is built from src/ alone; the command line has one lazy door.',
+    severity: 'error',
+    from: { path: '^src/' },
+    to: { path: '^(chaos|dist-chaos|test|bench)/' },
+  },
+  {
+    name: 'no-tests-in-chaos',
+    severity: 'error',
+    from: { path: '^chaos/' },
+    to: { path: '^(test|bench)/' },
+  },
+);
+
 module.exports = {
   forbidden,
   options: {

@@ -14,6 +14,7 @@ const result = spawnSync(
     '--output-type',
     'json',
     'src',
+    'chaos',
   ],
   { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
 );

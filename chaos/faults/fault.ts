@@ -27,7 +27,7 @@ export interface Injection<Parameters = unknown> {
    * Remembers how a step is undone; called before the step is done. Undone in reverse, all of them,
    * even when one fails. Must be safe to run twice, and when the step was never done.
    */
-  undo(what: string, action: () => Promise<void>): void;
+  readonly undo: (what: string, action: () => Promise<void>) => void;
 }
 
 /** A fault as the catalogue declares it, once. */

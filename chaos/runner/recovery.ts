@@ -40,10 +40,12 @@ function byClient(entries: readonly Entry[]): readonly (readonly Entry[])[] {
 }
 
 function recoveredAt(operations: readonly Entry[], from: number, until: number) {
+  // What is in flight when the next fault comes is that one's, unless it waited long before.
+  const isSlow = (one: Entry) => Math.min(one.returnedAt, until) - one.calledAt > OUTAGE_MS;
   const isDisturbed = (one: Entry) =>
     one.returnedAt > from &&
     one.calledAt < until &&
-    (one.outcome !== 'ok' || one.returnedAt - one.calledAt > OUTAGE_MS);
+    (isSlow(one) || (one.outcome !== 'ok' && one.returnedAt <= until));
   const last = operations.findLastIndex(isDisturbed);
   const slow = operations[last];
   if (slow !== undefined && isWritten(slow)) return slow.returnedAt;

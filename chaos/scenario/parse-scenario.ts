@@ -139,12 +139,15 @@ function readWorkloads(
 }
 
 function readChecks(raw: ScenarioFile, words: Vocabulary, problems: Problems): readonly string[] {
+  // A workload that is unknown has been reported; what it would have been judged by is not known.
+  const known = raw.workloads.every(({ use }) => words.workloads.some((one) => one.name === use));
   raw.checks.forEach((name, at) => {
     const checker = words.checkers.find((one) => one.name === name);
     if (checker === undefined) {
-      const known = words.checkers.map((one) => one.name);
-      problems.at(['checks', at], unknownWord('check', name, known));
+      const names = words.checkers.map((one) => one.name);
+      problems.at(['checks', at], unknownWord('check', name, names));
     } else if (
+      known &&
       checker.judges.length > 0 &&
       !raw.workloads.some((use) => checker.judges.includes(use.use))
     ) {

@@ -33,8 +33,9 @@ export const register = defineWorkload<Parameters>({
       Array.from({ length: wanted.clients }, async (_, id) => {
         // Each speaks to one node first, so that every node is asked during every fault.
         const prefer = voters[id % voters.length]?.name;
-        const client = await cluster.client(prefer === undefined ? {} : { prefer });
+        // Drawn before anything is waited for: in the same order in every run of a seed.
         const chance = new SeededRandom(random.below(2 ** 32));
+        const client = await cluster.client(prefer === undefined ? {} : { prefer });
         await workOn(work, { id, client, random: chance });
       }),
     );

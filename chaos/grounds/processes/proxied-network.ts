@@ -27,7 +27,7 @@ export class ProxiedNetwork implements NetworkLever {
 
   /** Lifts every layer whose name does not say that it belongs to the ground itself. */
   liftFaults(): void {
-    for (const layer of [...this.#layers.keys()]) {
+    for (const layer of this.#layers.keys()) {
       if (!layer.startsWith(groundLayer)) void this.lift(layer);
     }
   }
