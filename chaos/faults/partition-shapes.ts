@@ -59,7 +59,9 @@ function ring(voters: readonly string[]): readonly Direction[] {
   voters.forEach((from, at) => {
     voters.forEach((to, other) => {
       const apart = Math.min((at - other + count) % count, (other - at + count) % count);
-      if (apart > reach) cut.push({ from, to });
+      // Of three, each hears the next and not the one before: with both there would be no ring.
+      const isBefore = count === 3 && (at + 1) % count === other;
+      if (apart > reach || isBefore) cut.push({ from, to });
     });
   });
   return cut;

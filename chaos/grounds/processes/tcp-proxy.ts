@@ -93,7 +93,11 @@ class Pair {
   reset(): void {
     for (const lane of Object.values(this.lanes)) lane.close();
     for (const socket of this.#sockets) {
-      if (!socket.destroyed) socket.resetAndDestroy();
+      if (socket.destroyed) continue;
+      // A socket whose end is on its way cannot be reset: libuv refuses, Node leaks the handle and
+      // spins on it for ever when the process ends.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
     }
   }
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
@@ -80,4 +81,38 @@ test('a stalled link holds bytes back and loses none', async () => {
   while (heard.length < 2) await once(socket, 'data');
   expect(heard).toBe('bc');
   socket.destroy();
+});
+
+test('a process whose link was cut just when an end went through ends by itself', async () => {
+  // Node cannot reset a socket whose end is on its way: it leaks the handle, and spins on it when
+  // the process ends. So this needs a process of its own.
+  const proxy = new URL('../../../chaos/grounds/processes/tcp-proxy.ts', import.meta.url).href;
+  const program = `
+    import { once } from 'node:events';
+    import { connect, createServer } from 'node:net';
+    import { TcpProxy } from ${JSON.stringify(proxy)};
+    const far = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => undefined).pipe(socket, { end: false });
+    });
+    far.listen(0, '127.0.0.1');
+    await once(far, 'listening');
+    const proxy = await TcpProxy.listen(far.address());
+    const near = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+    near.on('error', () => undefined);
+    near.write('a');
+    await once(near, 'data');
+    proxy.set({ kind: 'stall' });
+    near.end();
+    setTimeout(() => {
+      proxy.set({ kind: 'pass' });
+      proxy.set({ kind: 'cut' });
+      near.once('close', () => { far.close(); void proxy[Symbol.asyncDispose](); });
+    }, 100);
+  `;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    stdio: 'ignore',
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  });
+  expect(await once(child, 'exit')).toEqual([0, null]);
 });
