@@ -33,6 +33,10 @@ export class TcpProxy implements AsyncDisposable {
     return proxy;
   }
 
+  state(way: Way): LinkState {
+    return this.#states[way];
+  }
+
   /** Sets both directions, or one. */
   set(state: LinkState, way?: Way): void {
     for (const one of way === undefined ? (['forth', 'back'] as const) : [way]) {

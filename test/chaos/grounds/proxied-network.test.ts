@@ -74,8 +74,10 @@ test('a layer that is lifted, even twice, leaves the other layers as they were',
   refused.on('error', () => undefined);
   // `events.once` would reject at the reset that is awaited here.
   await new Promise<void>((resolve) => refused.once('close', () => resolve()));
+  expect(proxies['a b'].state('forth')).toEqual({ kind: 'cut' });
   await network.lift('cut');
   await network.lift('cut');
+  expect(proxies['a b'].state('forth')).toEqual({ kind: 'pass' });
   const socket = await opened(proxies['a b']);
   socket.destroy();
 });
