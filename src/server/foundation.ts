@@ -99,8 +99,6 @@ function openPeerPort(platform: Platform, closers: Closers): PeerPort {
   let tls = platform.tls;
   const credentials = new PeerServerCredentials(tls);
   const server = new Server({
-    // Its statistics cost each call more than our own, and nobody reads them.
-    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
     'grpc.keepalive_time_ms': 5_000,

@@ -55,8 +55,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const runner = new CallRunner({ vault, bounds, clock, random, log, metrics });
   const open: OpenStreams = { scopes: new Set(), pipelines: new Set() };
   const server = new Server({
-    // Its statistics cost each call more than our own, and nobody reads them.
-    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': bounds.messageBytesMax,
     'grpc.max_send_message_length': bounds.messageBytesMax,
     'grpc.max_concurrent_streams': bounds.connectionStreamsMax,
