@@ -13,6 +13,7 @@ const checks = [
   ['types', bin('tsc'), ['-p', 'tsconfig.json']],
   ['lint', bin('oxlint'), ['--type-aware', '--quiet', 'src', 'test', 'chaos', 'bench', 'scripts']],
   ['imports', node, ['scripts/check-imports.mjs']],
+  ['dead code', bin('knip'), ['--no-progress']],
   ['protocol', bin('buf'), ['lint']],
   ['tidy', bin('tsx'), ['scripts/tidy.ts']],
 ];

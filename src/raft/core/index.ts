@@ -12,8 +12,7 @@ export type {
   Term,
 } from './message.ts';
 export type { RaftCoreOptions } from './options.ts';
-export type { MembershipOutcome, ProposeOutcome } from './proposals.ts';
-export { type CorePeer, type CoreStatus, RaftCore } from './raft-core.ts';
+export { type CoreStatus, RaftCore } from './raft-core.ts';
 export type {
   HardState,
   InitialState,
@@ -24,4 +23,3 @@ export type {
   StorageReceipt,
 } from './ready.ts';
 export type { TraceEvent, TraceMessage, TraceName } from './trace.ts';
-export type { TransferOutcome } from './transfer.ts';

@@ -1,4 +1,3 @@
 export { formatPolicy } from './format-policy.ts';
 export { parsePolicy } from './parse-policy.ts';
-export type { PolicyRule } from './policy-rule.ts';
 export { type PolicyVerdict, testPolicy } from './test-policy.ts';

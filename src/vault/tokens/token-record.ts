@@ -31,9 +31,8 @@ export const SPENT = -1;
 
 /** Ancestors a token may have. */
 export const TOKEN_DEPTH_MAX = 32;
-/** Policies a token may name. */
-export const TOKEN_POLICIES_MAX = 64;
 
-/** 768 hours: Vault's default and maximum. */
+/** 768 hours: Vault's default. */
 export const TOKEN_TTL_DEFAULT_MS = 768 * 3_600_000;
-export const TOKEN_TTL_MAX_MS = TOKEN_TTL_DEFAULT_MS;
+/** Vault's maximum, which is its default too. */
+export const TOKEN_TTL_MAX_MS = 768 * 3_600_000;

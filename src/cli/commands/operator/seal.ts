@@ -6,7 +6,7 @@ import { parseCount } from '../../input/durations.ts';
 import { writeNewSecretFile } from '../../input/secret-file.ts';
 import { readSecretText } from '../../input/secret-text.ts';
 import type { Payload } from '../../io.ts';
-import { renderKeyValues, renderTable } from '../../output/table.ts';
+import { renderKeyValues } from '../../output/table.ts';
 import type { Act, Session } from '../../session.ts';
 import { printSealStatus } from '../status.ts';
 
@@ -90,11 +90,4 @@ export function unsealCommand(act: Act): Command {
         return exitStatus.ok;
       }),
     );
-}
-
-export function sharesTable(shares: readonly string[]): string {
-  return renderTable(
-    ['Share', 'Value'],
-    shares.map((share, at) => [String(at + 1), share]),
-  );
 }
