@@ -7,9 +7,10 @@ import {
   encodeRange,
   type KeyRange,
 } from './codec/records.ts';
-import { keyBytes, keyText } from './disk/layer.ts';
+import { keyText } from './disk/layer.ts';
 import { dataKey, expiryKey, historyKey, tombstoneKey } from './disk/places.ts';
 import type { Tables } from './disk/tables.ts';
+import { ABSENT, deadlineIn, type Head, type HeadCache, headOf, revisionIn } from './head-cache.ts';
 import { type History, inRange } from './history.ts';
 import { hides, type RangeDeletes } from './range-deletes.ts';
 import type { Revision, Transaction, TransactionResult, Write } from './transaction.ts';
@@ -23,6 +24,7 @@ export interface ApplyState {
   readonly tables: Tables;
   readonly history: History;
   readonly rangeDeletes: RangeDeletes;
+  readonly heads: HeadCache;
 }
 
 export interface Applied {
@@ -40,34 +42,35 @@ export interface Applied {
 /**
  * Applies one transaction at log index `revision`: a pure function of the state and the entry.
  *
+ * What it returns and keeps are views into the entry, which is never changed.
+ *
  * A known request id gives the first result again. Then every read must still hold; then all
  * writes happen, in their order, the last one of a key winning.
  */
 export function applyTransaction(state: ApplyState, tx: Transaction, revision: number): Applied {
   const former = tx.requestId && state.history.revisionOf(tx.requestId);
   if (former !== undefined) return unchanged(replayed(state, former));
-  const key = findConflict(state, tx);
-  if (key !== undefined) return unchanged({ kind: 'conflict', key: key.slice() });
+  const conflict = findConflict(state, tx);
+  if (conflict !== undefined) return unchanged({ kind: 'conflict', key: conflict });
   const { puts, deletes, ranges, rewraps } = settleWrites(tx.writes);
   const change = { before: [] as number[], events: [] as WatchEvent[], recordsAdded: 0 };
   const keys: Uint8Array[] = [];
-  for (const text of deletes) {
-    const name = new Uint8Array(keyBytes(text));
-    keys.push(name);
-    const was = replace(state, name, revision, undefined);
+  for (const [text, key] of deletes) {
+    keys.push(key);
+    const was = replace(state, text, key, revision, undefined);
     change.before.push(was.revision);
     change.recordsAdded -= was.present ? 1 : 0;
     if (was.revision > 0) {
-      change.events.push({ kind: 'delete', key: name, revision: revision as Revision });
+      change.events.push({ kind: 'delete', key, revision: revision as Revision });
     }
   }
-  for (const put of puts.values()) {
-    const [name, value] = [put.key.slice(), put.value.slice()];
-    keys.push(name);
-    const was = replace(state, name, revision, { ...put, value });
+  for (const [text, put] of puts) {
+    const { key, value } = put;
+    keys.push(key);
+    const was = replace(state, text, key, revision, put);
     change.before.push(was.revision);
     change.recordsAdded += was.present ? 0 : 1;
-    change.events.push({ kind: 'put', key: name, value, revision: revision as Revision });
+    change.events.push({ kind: 'put', key, value, revision: revision as Revision });
   }
   for (const write of rewraps.values()) change.before.push(rewrap(state, write, revision));
   for (const [ordinal, range] of ranges.entries()) {
@@ -75,27 +78,40 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
     state.tables.put(place, revision, encodeRange(place, range));
   }
   remember(state, tx, revision, keys, ranges);
-  const receipt = tx.receipt?.slice();
   return {
     ...change,
     keys,
     ranges,
-    result: { kind: 'committed', revision: revision as Revision, replayed: false, receipt },
+    result: {
+      kind: 'committed',
+      revision: revision as Revision,
+      replayed: false,
+      receipt: tx.receipt,
+    },
   };
 }
 
-/** The present revision of a key as readers see it; 0 when absent. */
-function revisionOf(state: ApplyState, key: Uint8Array): number {
+/** What is known of the record under `key`, hidden or not: from memory, else from the disk. */
+function findHead(state: ApplyState, text: string, key: Uint8Array): Head {
+  const known = state.heads.get(text);
+  if (known !== undefined) return known;
   const place = dataKey(key);
   const bytes = state.tables.get(place);
-  if (bytes === undefined) return 0;
-  const record = decodeData(place, bytes);
-  return hides(state.rangeDeletes.tombstones, key, record) ? 0 : record.revision;
+  const head = bytes === undefined ? ABSENT : headOf(decodeData(place, bytes));
+  state.heads.set(text, head);
+  return head;
+}
+
+/** The revision of a record as readers see it; 0 when absent. */
+function visibleRevision(state: ApplyState, head: Head, key: Uint8Array): number {
+  const revision = revisionIn(head);
+  return hides(state.rangeDeletes.tombstones, key, revision) ? 0 : revision;
 }
 
 function findConflict(state: ApplyState, tx: Transaction): Uint8Array | undefined {
   for (const read of tx.reads) {
-    if (revisionOf(state, read.key) !== read.revision) return read.key;
+    const head = findHead(state, keyText(read.key), read.key);
+    if (visibleRevision(state, head, read.key) !== read.revision) return read.key;
   }
   for (const read of tx.rangeReads ?? []) {
     const key = state.history.changedSince(read, read.revision);
@@ -108,11 +124,11 @@ function findConflict(state: ApplyState, tx: Transaction): Uint8Array | undefine
 function settleWrites(writes: readonly Write[]): {
   readonly rewraps: ReadonlyMap<string, Rewrap>;
   readonly puts: ReadonlyMap<string, Put>;
-  readonly deletes: ReadonlySet<string>;
+  readonly deletes: ReadonlyMap<string, Uint8Array>;
   readonly ranges: readonly KeyRange[];
 } {
   const puts = new Map<string, Put>();
-  const deletes = new Set<string>();
+  const deletes = new Map<string, Uint8Array>();
   const rewraps = new Map<string, Rewrap>();
   const ranges: KeyRange[] = [];
   for (const write of writes) {
@@ -135,17 +151,17 @@ function settleWrites(writes: readonly Write[]): {
         const text = keyText(write.key);
         puts.delete(text);
         rewraps.delete(text);
-        deletes.add(text);
+        deletes.set(text, write.key);
         break;
       }
       case 'delete-range':
         for (const [text, put] of puts) {
           if (!inRange(put.key, write)) continue;
           puts.delete(text);
-          deletes.add(text);
+          deletes.set(text, put.key);
         }
         if (Buffer.compare(write.start, write.end) < 0) {
-          ranges.push({ start: write.start.slice(), end: write.end.slice() });
+          ranges.push({ start: write.start, end: write.end });
         }
         break;
       default:
@@ -158,29 +174,30 @@ function settleWrites(writes: readonly Write[]): {
 /** Puts or deletes one record and its place in the expiry index. */
 function replace(
   state: ApplyState,
+  text: string,
   key: Uint8Array,
   revision: number,
   put: Put | undefined,
 ): { readonly present: boolean; readonly revision: number } {
-  const { tables, rangeDeletes } = state;
+  const { tables, heads } = state;
+  const former = findHead(state, text, key);
+  const present = former !== ABSENT;
+  const deadline = deadlineIn(former);
+  if (deadline !== undefined) tables.put(expiryKey(deadline, key), revision, undefined);
   const place = dataKey(key);
-  const bytes = tables.get(place);
-  const former = bytes && decodeData(place, bytes);
-  if (former?.expiresAtMs !== undefined) {
-    tables.put(expiryKey(former.expiresAtMs, key), revision, undefined);
-  }
   if (put !== undefined) {
     const { value, expiresAtMs } = put;
     const record = { revision: revision as Revision, expiresAtMs, value };
     tables.put(place, revision, encodeData(place, record));
+    heads.set(text, headOf(record));
     if (expiresAtMs !== undefined) {
       tables.put(expiryKey(expiresAtMs, key), revision, new Uint8Array());
     }
-  } else if (former !== undefined) {
+  } else if (present) {
     tables.put(place, revision, undefined);
+    heads.set(text, ABSENT);
   }
-  const seen = former !== undefined && !hides(rangeDeletes.tombstones, key, former);
-  return { present: former !== undefined, revision: seen ? former.revision : 0 };
+  return { present, revision: visibleRevision(state, former, key) };
 }
 
 /** Other bytes under the same revision and deadline. @returns that revision, 0 when absent */
@@ -189,8 +206,8 @@ function rewrap(state: ApplyState, write: Rewrap, revision: number): number {
   const bytes = state.tables.get(place);
   if (bytes === undefined) return 0;
   const former = decodeData(place, bytes);
-  if (hides(state.rangeDeletes.tombstones, write.key, former)) return 0;
-  const record = { ...former, value: write.value.slice() };
+  if (hides(state.rangeDeletes.tombstones, write.key, former.revision)) return 0;
+  const record = { ...former, value: write.value };
   state.tables.put(place, revision, encodeData(place, record));
   return former.revision;
 }
@@ -206,8 +223,9 @@ function remember(
   const requestId = tx.requestId ?? new Uint8Array();
   const record = { requestId, receipt: tx.receipt, keys, ranges };
   const place = historyKey(revision);
-  state.tables.put(place, revision, encodeHistory(place, record));
-  state.history.add(revision, record);
+  const bytes = encodeHistory(place, record);
+  state.tables.put(place, revision, bytes);
+  state.history.add(revision, record, bytes);
 }
 
 /** The receipt of the transaction that was applied at `revision`. */

@@ -27,7 +27,7 @@ export async function expiredKeys(
       const bytes = view.get(place);
       if (bytes === undefined) continue;
       const record = decodeData(place, bytes);
-      if (record.expiresAtMs !== deadlineMs || hides(tombstones, key, record)) continue;
+      if (record.expiresAtMs !== deadlineMs || hides(tombstones, key, record.revision)) continue;
       found.push({ key, expiresAtMs: deadlineMs });
       if (found.length === limit) return found;
     }

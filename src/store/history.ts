@@ -4,17 +4,13 @@ import type { PhysicalView } from './disk/physical-view.ts';
 import { historyKey, numberIn, places, wholePlace } from './disk/places.ts';
 import type { HistoryLimits } from './limits.ts';
 
-interface Change {
-  readonly keys: readonly Uint8Array[];
-  readonly ranges: readonly KeyRange[];
-  readonly bytes: number;
-}
-
 interface Past {
   readonly revision: number;
   readonly requestId: string | undefined;
   /** Undefined once range reads this old conflict anyway. */
-  change: Change | undefined;
+  change: Uint8Array | undefined;
+  /** Of the names of keys and ranges in it. */
+  readonly changeBytes: number;
 }
 
 /** Dropped entries at the front of the list are cut off when there are so many. */
@@ -47,7 +43,9 @@ export class History {
     const history = new History(limits);
     history.#changeFloor = changeFloor;
     for await (const page of view.pages({ ...wholePlace(places.history), pageSize: 1000 })) {
-      for (const { key, bytes } of page) history.#add(numberIn(key), decodeHistory(key, bytes));
+      for (const { key, bytes } of page) {
+        history.add(numberIn(key), decodeHistory(key, bytes), bytes);
+      }
     }
     return history;
   }
@@ -68,14 +66,27 @@ export class History {
     for (let at = this.#past.length - 1; at >= this.#firstChange; at--) {
       const past = this.#past[at];
       if (past === undefined || past.revision <= revision) return undefined;
-      const key = past.change && touched(past.change, range);
+      const key =
+        past.change && touched(decodeHistory(historyKey(past.revision), past.change), range);
       if (key !== undefined) return key;
     }
     return undefined;
   }
 
-  add(revision: number, record: HistoryRecord): void {
-    this.#add(revision, record);
+  /** `encoded` is kept, and read again only when a range read asks for what changed. */
+  add(revision: number, record: HistoryRecord, encoded: Uint8Array): void {
+    const requestId = record.requestId.length > 0 ? keyText(record.requestId) : undefined;
+    if (requestId !== undefined) this.#byRequest.set(requestId, revision);
+    if (revision <= this.#changeFloor) {
+      this.#firstChange = this.#past.length + 1;
+      this.#past.push({ revision, requestId, change: undefined, changeBytes: 0 });
+      return;
+    }
+    let changeBytes = 0;
+    for (const key of record.keys) changeBytes += key.length;
+    for (const range of record.ranges) changeBytes += range.start.length + range.end.length;
+    this.#changeBytes += changeBytes;
+    this.#past.push({ revision, requestId, change: encoded, changeBytes });
   }
 
   /** Forgets what is too old at entry `index`. @returns keys of records to delete */
@@ -96,28 +107,6 @@ export class History {
     return dropped;
   }
 
-  #add(revision: number, record: HistoryRecord): void {
-    const requestId = record.requestId.length > 0 ? keyText(record.requestId) : undefined;
-    if (requestId !== undefined) this.#byRequest.set(requestId, revision);
-    let change: Change | undefined;
-    if (revision > this.#changeFloor) {
-      // Copies: the record may be a view into a whole log entry or page.
-      const keys = record.keys.map((key) => key.slice());
-      const ranges = record.ranges.map(({ start, end }) => ({
-        start: start.slice(),
-        end: end.slice(),
-      }));
-      let bytes = 0;
-      for (const key of keys) bytes += key.length;
-      for (const range of ranges) bytes += range.start.length + range.end.length;
-      change = { keys, ranges, bytes };
-      this.#changeBytes += bytes;
-    } else {
-      this.#firstChange = this.#past.length + 1;
-    }
-    this.#past.push({ revision, requestId, change });
-  }
-
   #forgetChanges(index: number): void {
     const oldest = index - this.#limits.changeRevisions;
     for (; this.#firstChange < this.#past.length; this.#firstChange++) {
@@ -125,7 +114,7 @@ export class History {
       if (past === undefined) break;
       const tooMany = this.#changeBytes > this.#limits.changeBytes;
       if (past.revision > oldest && !tooMany) break;
-      this.#changeBytes -= past.change?.bytes ?? 0;
+      this.#changeBytes -= past.changeBytes;
       past.change = undefined;
       this.#changeFloor = Math.max(this.#changeFloor, past.revision);
     }
@@ -138,7 +127,7 @@ export function inRange(key: Uint8Array, range: KeyRange): boolean {
   return Buffer.compare(key, range.start) >= 0 && Buffer.compare(key, range.end) < 0;
 }
 
-function touched(change: Change, range: KeyRange): Uint8Array | undefined {
+function touched(change: HistoryRecord, range: KeyRange): Uint8Array | undefined {
   const key = change.keys.find((candidate) => inRange(candidate, range));
   if (key !== undefined) return key;
   const other = change.ranges.find(

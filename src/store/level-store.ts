@@ -11,7 +11,6 @@ import type { Logger } from '../telemetry/index.ts';
 import { type Applied, applyTransaction, receiptAt } from './apply-transaction.ts';
 import type { KeyRange } from './codec/records.ts';
 import { decodeTransaction } from './codec/transaction-codec.ts';
-import { nextDigest } from './digest.ts';
 import { LevelDisk } from './disk/level-disk.ts';
 import type { StateDirectory } from './disk/state-directory.ts';
 import { expiredKeys } from './expired-keys.ts';
@@ -75,19 +74,21 @@ export class LevelStore implements Store {
     tables.checkHealthy();
     const keys: Uint8Array[] = [];
     const ranges: KeyRange[] = [];
-    const results = entries.map((entry) => {
+    const results: (TransactionResult | undefined)[] = [];
+    for (const entry of entries) {
       invariant(entry.index === progress.index + 1, 'Entries must be applied in order', {
         applied: progress.index,
         entry: entry.index,
       });
       const applied = this.#applyEntry(entry);
-      if (applied !== undefined) keys.push(...applied.keys);
-      if (applied !== undefined) ranges.push(...applied.ranges);
-      return applied?.result;
-    });
+      results.push(applied?.result);
+      if (applied === undefined) continue;
+      for (const key of applied.keys) keys.push(key);
+      for (const range of applied.ranges) ranges.push(range);
+    }
     progress.membership = membershipAfter;
     tables.applied();
-    this.#options.metrics.applied(entries.length, progress.index);
+    this.#options.metrics.applied(results, progress.index);
     this.#announce(keys, ranges);
     return results;
   }
@@ -156,7 +157,7 @@ export class LevelStore implements Store {
   }
 
   digest(): { revision: Revision; digest: Uint8Array } {
-    return { revision: this.revision, digest: Uint8Array.from(this.#state.progress.digest) };
+    return { revision: this.revision, digest: this.#state.digests.latest() };
   }
 
   digestAt(revision: Revision): Uint8Array | undefined {
@@ -172,14 +173,14 @@ export class LevelStore implements Store {
   }
 
   async openSnapshot(): Promise<SnapshotSource> {
-    const { tables, rangeDeletes, progress, history } = this.#state;
+    const { tables, rangeDeletes, progress, history, digests } = this.#state;
     // Afterwards the count of records is that of this view.
     await rangeDeletes.settled();
     tables.checkHealthy();
     const { index, term, membership } = this.applied();
     const view = tables.view(index);
     const { tombstones } = rangeDeletes;
-    const meta = { ...progress, changeFloor: history.changeFloor };
+    const meta = { ...progress, digest: digests.latest(), changeFloor: history.changeFloor };
     return {
       meta: { index, term, membership },
       chunks: () => snapshotChunks({ view, tombstones, meta }),
@@ -229,8 +230,7 @@ export class LevelStore implements Store {
     for (const key of history.forget(entry.index)) tables.put(key, entry.index, undefined);
     progress.index = entry.index;
     progress.term = entry.term;
-    progress.digest = nextDigest(progress.digest, entry, applied);
-    digests.push(entry.index, progress.digest);
+    digests.add(entry, applied);
     return applied;
   }
 
@@ -246,9 +246,8 @@ export class LevelStore implements Store {
     }
     const applied = applyTransaction(this.#state, tx, entry.index);
     this.#state.progress.records += applied.recordsAdded;
-    this.#options.metrics.outcome(applied.result);
     if (applied.ranges.length > 0) this.#deleteRanges(entry.index, applied);
-    else this.#options.hub.add(entry.index, applied.events);
+    else this.#options.hub.add(entry.index, applied.events, entry.data.length);
     return applied;
   }
 
@@ -259,7 +258,7 @@ export class LevelStore implements Store {
     const events: WatchEvent[] = [];
     let left = applied.ranges.length;
     let tooMany = false;
-    hub.add(revision, undefined);
+    hub.add(revision, undefined, 0);
     for (const [ordinal, range] of applied.ranges.entries()) {
       const view = tables.view(revision);
       rangeDeletes.add({ ...range, revision, ordinal }, view, (keys) => {

@@ -28,3 +28,13 @@ export const historyLimits: HistoryLimits = {
   changeRevisions: 10_000,
   changeBytes: 16 * 1024 * 1024,
 };
+
+/** What is kept in memory to spare reads of the disk; it changes no result. */
+export interface CacheLimits {
+  /** For the revisions of the data keys that were used last. */
+  readonly headBytes: number;
+}
+
+export const cacheLimits: CacheLimits = {
+  headBytes: 32 * 1024 * 1024,
+};

@@ -6,8 +6,9 @@ import { DigestRing } from './digest-ring.ts';
 import type { LevelDisk } from './disk/level-disk.ts';
 import { numberIn, places, wholePlace } from './disk/places.ts';
 import { type FlushLimits, Tables } from './disk/tables.ts';
+import { HeadCache } from './head-cache.ts';
 import { History } from './history.ts';
-import type { HistoryLimits } from './limits.ts';
+import type { CacheLimits, HistoryLimits } from './limits.ts';
 import { RangeDeletes } from './range-deletes.ts';
 
 /** All that changes together: one database and what is kept in memory of it. */
@@ -17,6 +18,7 @@ export interface LiveState {
   readonly tables: Tables;
   readonly history: History;
   readonly rangeDeletes: RangeDeletes;
+  readonly heads: HeadCache;
   readonly digests: DigestRing;
   readonly progress: Progress;
 }
@@ -26,7 +28,6 @@ export interface Progress {
   index: number;
   term: number;
   membership: Membership;
-  digest: Uint8Array;
   records: number;
 }
 
@@ -34,6 +35,7 @@ export interface LiveStateOptions {
   readonly clock: Clock;
   readonly flush: FlushLimits;
   readonly history: HistoryLimits;
+  readonly cache: CacheLimits;
   readonly onFlushed: (durationMs: number) => void;
   readonly onFailed: (error: StrongroomError | Error) => void;
 }
@@ -51,9 +53,9 @@ export async function loadState(
     index: meta?.index ?? 0,
     term: meta?.term ?? 0,
     membership: meta?.membership ?? noMembers,
-    digest: meta?.digest ?? firstDigest,
     records: meta?.records ?? 0,
   };
+  const digests = new DigestRing(progress.index, meta?.digest ?? firstDigest);
   let history: History | undefined;
   const changeFloor = meta?.changeFloor ?? 0;
   const tables = new Tables({
@@ -62,12 +64,18 @@ export async function loadState(
     limits: options.flush,
     onFlushed: options.onFlushed,
     onFailed: options.onFailed,
-    meta: () => ({ ...progress, changeFloor: history?.changeFloor ?? changeFloor }),
+    meta: () => ({
+      ...progress,
+      digest: digests.latest(),
+      changeFloor: history?.changeFloor ?? changeFloor,
+    }),
   });
   using view = tables.view(progress.index);
   history = await History.load(options.history, view, changeFloor);
+  const heads = new HeadCache(options.cache.headBytes);
   const rangeDeletes = new RangeDeletes({
     tables,
+    heads,
     revision: () => progress.index,
     onRemoved: (count) => {
       progress.records -= count;
@@ -87,6 +95,5 @@ export async function loadState(
       rangeDeletes.add(tombstone, tables.view(progress.index), undefined);
     }
   }
-  const digests = new DigestRing(progress.index, progress.digest);
-  return { name, disk, tables, history, rangeDeletes, digests, progress };
+  return { name, disk, tables, history, rangeDeletes, heads, digests, progress };
 }

@@ -4,7 +4,7 @@ import { LevelDisk } from './disk/level-disk.ts';
 import { StateDirectory } from './disk/state-directory.ts';
 import { type FlushLimits, flushLimits } from './disk/tables.ts';
 import { LevelStore } from './level-store.ts';
-import { type HistoryLimits, historyLimits } from './limits.ts';
+import { type CacheLimits, cacheLimits, type HistoryLimits, historyLimits } from './limits.ts';
 import { type LiveStateOptions, loadState } from './live-state.ts';
 import type { Store } from './store.ts';
 import { storeMetrics } from './store-metrics.ts';
@@ -18,6 +18,8 @@ export interface OpenStoreOptions {
   readonly metrics: Metrics;
   readonly watchWindow?: Partial<WatchWindow>;
   readonly flush?: Partial<FlushLimits>;
+  /** May differ from node to node. */
+  readonly cache?: Partial<CacheLimits>;
   /** Must be the same on every node of a cluster, for its whole life. */
   readonly history?: Partial<HistoryLimits>;
   /** Told once when the disk fails or a damaged record turns up in background work: stop the node. */
@@ -37,6 +39,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     clock,
     flush: { ...flushLimits, ...options.flush },
     history: { ...historyLimits, ...options.history },
+    cache: { ...cacheLimits, ...options.cache },
     onFlushed: (durationMs) => metrics.flushed(durationMs),
     onFailed(error) {
       log.error({ error }, 'The state cannot be used any more');

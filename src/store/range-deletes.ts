@@ -1,8 +1,10 @@
 import type { LogFields } from '../telemetry/index.ts';
-import { type DataRecord, decodeData, type KeyRange } from './codec/records.ts';
+import { decodeData, type KeyRange } from './codec/records.ts';
+import { keyText } from './disk/layer.ts';
 import type { PhysicalView } from './disk/physical-view.ts';
 import { dataKey, expiryKey, tombstoneKey, userKey } from './disk/places.ts';
 import type { Tables } from './disk/tables.ts';
+import { ABSENT, type HeadCache } from './head-cache.ts';
 import { inRange } from './history.ts';
 
 /** A delete-range that hides records and has not yet removed them. */
@@ -14,6 +16,7 @@ export interface Tombstone extends KeyRange {
 
 interface RangeDeletesOptions {
   readonly tables: Tables;
+  readonly heads: HeadCache;
   /** The present revision, and what removes one data record from the count. */
   readonly revision: () => number;
   readonly onRemoved: (count: number) => void;
@@ -109,7 +112,7 @@ export class RangeDeletes {
         const record = decodeData(key, bytes);
         if (record.revision >= tombstone.revision) continue;
         const name = userKey(key);
-        if (listed !== 'too-many' && !hides(before, name, record)) {
+        if (listed !== 'too-many' && !hides(before, name, record.revision)) {
           listed.push(name);
           if (listed.length > RANGE_EVENTS_MAX) listed = 'too-many';
         }
@@ -125,12 +128,13 @@ export class RangeDeletes {
 
   /** Removes the record that is there now, unless it is younger than the range delete. */
   #removeRecord(key: Buffer, name: Uint8Array, tombstone: Tombstone): void {
-    const { tables, revision, onRemoved } = this.#options;
+    const { tables, heads, revision, onRemoved } = this.#options;
     const bytes = tables.get(key);
     if (bytes === undefined) return;
     const record = decodeData(key, bytes);
     if (record.revision >= tombstone.revision) return;
     tables.put(key, revision(), undefined);
+    heads.set(keyText(name), ABSENT);
     if (record.expiresAtMs !== undefined) {
       tables.put(expiryKey(record.expiresAtMs, name), revision(), undefined);
     }
@@ -142,10 +146,10 @@ export class RangeDeletes {
 export function hides(
   tombstones: readonly Tombstone[],
   key: Uint8Array,
-  record: DataRecord,
+  revision: number,
 ): boolean {
   for (const tombstone of tombstones) {
-    if (record.revision < tombstone.revision && inRange(key, tombstone)) return true;
+    if (revision < tombstone.revision && inRange(key, tombstone)) return true;
   }
   return false;
 }

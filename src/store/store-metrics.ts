@@ -2,8 +2,8 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { TransactionResult } from './transaction.ts';
 
 export interface StoreMetrics {
-  applied(entries: number, index: number): void;
-  outcome(result: TransactionResult): void;
+  /** One batch: a result an entry, none for those that are no transaction. */
+  applied(results: readonly (TransactionResult | undefined)[], index: number): void;
   flushed(durationMs: number): void;
 }
 
@@ -27,13 +27,18 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1],
   });
   return {
-    applied(count, last) {
-      entries.add(count);
+    applied(results, last) {
+      entries.add(results.length);
       index.set(last);
-    },
-    outcome(result) {
-      const replayed = result.kind === 'committed' && result.replayed;
-      outcomes.add(1, { outcome: replayed ? 'replayed' : result.kind });
+      const counts = { committed: 0, replayed: 0, conflict: 0 };
+      for (const result of results) {
+        if (result === undefined) continue;
+        const replayed = result.kind === 'committed' && result.replayed;
+        counts[replayed ? 'replayed' : result.kind]++;
+      }
+      for (const outcome of ['committed', 'replayed', 'conflict'] as const) {
+        if (counts[outcome] > 0) outcomes.add(counts[outcome], { outcome });
+      }
     },
     flushed: (durationMs) => flush.observe(durationMs / 1000),
   };

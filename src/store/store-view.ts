@@ -29,7 +29,7 @@ export class StoreView implements View {
     const bytes = this.#view.get(place);
     if (bytes === undefined) return undefined;
     const record = decodeData(place, bytes);
-    if (hides(this.#tombstones, key, record)) return undefined;
+    if (hides(this.#tombstones, key, record.revision)) return undefined;
     return { value: record.value, revision: record.revision };
   }
 
@@ -50,7 +50,7 @@ export class StoreView implements View {
       for (const { key: place, bytes } of page) {
         const record = decodeData(place, bytes);
         const key = userKey(place);
-        if (hides(this.#tombstones, key, record)) continue;
+        if (hides(this.#tombstones, key, record.revision)) continue;
         const value = options.keysOnly === true ? new Uint8Array() : record.value;
         found.push({ key, value, revision: record.revision });
         if (found.length === most) return found;

@@ -26,6 +26,9 @@ const SCAN_SLICE = 1000;
 /** A yielded batch is closed after the revision that brings it to this many events. */
 const BATCH_EVENTS = 256;
 
+/** What an event takes beside its key and value, roughly. */
+const EVENT_BYTES = 64;
+
 interface Moment {
   readonly revision: number;
   /** Undefined while a range delete still lists what it deleted. */
@@ -55,10 +58,14 @@ export class WatchHub {
     this.#revision = revision;
   }
 
-  /** Adds the changes of one revision; `events` is undefined when they will be told by `fill`. */
-  add(revision: number, events: readonly WatchEvent[] | undefined): void {
+  /**
+   * Adds the changes of one revision; `events` is undefined when they will be told by `fill`.
+   *
+   * @param entryBytes of the entry that they are views into, which is kept with them.
+   */
+  add(revision: number, events: readonly WatchEvent[] | undefined, entryBytes: number): void {
     if (events?.length === 0) return;
-    const bytes = events === undefined ? 0 : sizeOf(events);
+    const bytes = events === undefined ? 0 : EVENT_BYTES * events.length + entryBytes;
     this.#moments.push({ revision, events, bytes });
     this.#bytes += bytes;
     this.#trim();
@@ -232,7 +239,7 @@ function matches(event: WatchEvent, prefix: Uint8Array): boolean {
 function sizeOf(events: readonly WatchEvent[]): number {
   let bytes = 0;
   for (const event of events) {
-    bytes += 64;
+    bytes += EVENT_BYTES;
     if (event.kind !== 'progress') bytes += event.key.length;
     if (event.kind === 'put') bytes += event.value.length;
   }

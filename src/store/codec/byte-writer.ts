@@ -11,6 +11,10 @@ export class ByteWriter {
     this.#buffer = Buffer.allocUnsafe(Math.max(16, expectedBytes));
   }
 
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
   get length(): number {
     return this.#length;
   }
@@ -63,7 +67,13 @@ export class ByteWriter {
     return this.varint(bytes.length).raw(bytes);
   }
 
-  /** What was written. The writer must not be used afterwards. */
+  /** Begins again in the same buffer, over what was written before. */
+  rewind(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** What was written, until the writer is used again. */
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }

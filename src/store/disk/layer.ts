@@ -1,5 +1,6 @@
 /** One state of one physical key; `bytes` is undefined where it was deleted. */
 export interface Version {
+  readonly key: Buffer;
   readonly revision: number;
   readonly bytes: Uint8Array | undefined;
   readonly older: Version | undefined;
@@ -28,12 +29,13 @@ export class Layer {
     return this.#newest.size;
   }
 
-  put(text: string, revision: number, bytes: Uint8Array | undefined): void {
+  put(key: Buffer, revision: number, bytes: Uint8Array | undefined): void {
+    const text = keyText(key);
     const former = this.#newest.get(text);
     this.#bytes += text.length + (bytes?.length ?? 0);
     // The same transaction changed it before: nobody can see the step between.
     const older = former?.revision === revision ? former.older : former;
-    this.#newest.set(text, { revision, bytes, older });
+    this.#newest.set(text, { key, revision, bytes, older });
   }
 
   /** The newest version at or before `revision`. */
@@ -43,8 +45,8 @@ export class Layer {
     return version;
   }
 
-  newest(): IterableIterator<[string, Version]> {
-    return this.#newest.entries();
+  newest(): IterableIterator<Version> {
+    return this.#newest.values();
   }
 
   /** Adds to `found` what `[start, end)` held at `revision`, unless a newer layer said so before. */

@@ -9,7 +9,7 @@ import {
   openRecord,
   sealRecord,
 } from '../codec/records.ts';
-import { keyBytes, type Layer } from './layer.ts';
+import type { Layer } from './layer.ts';
 import { journalKey, metaKey, places, wholePlace } from './places.ts';
 
 type Db = ClassicLevel<Buffer, Buffer>;
@@ -81,6 +81,15 @@ export class LevelDisk {
     }
   }
 
+  /** What the last batch left under `key`, or one that is being written just now. */
+  get(key: Buffer): Buffer | undefined {
+    try {
+      return this.#db.getSync(key);
+    } catch (error) {
+      throw readFailed(key, error);
+    }
+  }
+
   snapshot(): DiskSnapshot {
     if (this.#current === undefined) {
       this.#held++;
@@ -100,9 +109,9 @@ export class LevelDisk {
     const batch = this.#db.batch();
     try {
       let left = OPERATIONS_A_SLICE;
-      for (const [text, version] of layer?.newest() ?? []) {
-        if (version.bytes === undefined) batch.del(keyBytes(text));
-        else batch.put(keyBytes(text), asBuffer(version.bytes));
+      for (const { key, bytes } of layer?.newest() ?? []) {
+        if (bytes === undefined) batch.del(key);
+        else batch.put(key, asBuffer(bytes));
         if (--left > 0) continue;
         left = OPERATIONS_A_SLICE;
         await new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 import { type Clock, StrongroomError, type Timer } from '../../lib/index.ts';
 import type { MetaRecord } from '../codec/records.ts';
 import { keyText, Layer } from './layer.ts';
-import type { DiskSnapshot, LevelDisk } from './level-disk.ts';
+import type { LevelDisk } from './level-disk.ts';
 import { PhysicalView } from './physical-view.ts';
 
 export interface FlushLimits {
@@ -41,8 +41,6 @@ export class Tables implements AsyncDisposable {
   #flushing: Promise<void> | undefined;
   #age: Timer | undefined;
   #failure: StrongroomError | undefined;
-  /** For reads of the newest state; dropped when a layer reached the disk. */
-  #newest: DiskSnapshot | undefined;
 
   constructor(options: TablesOptions) {
     this.#options = options;
@@ -64,12 +62,12 @@ export class Tables implements AsyncDisposable {
       this.#active.read(text, Number.MAX_SAFE_INTEGER) ??
       this.#sealed?.read(text, Number.MAX_SAFE_INTEGER);
     if (version !== undefined) return version.bytes;
-    this.#newest ??= this.#options.disk.snapshot();
-    return this.#newest.get(key);
+    // What is being written may be on disk already, but then a layer has answered.
+    return this.#options.disk.get(key);
   }
 
   put(key: Buffer, revision: number, bytes: Uint8Array | undefined): void {
-    this.#active.put(keyText(key), revision, bytes);
+    this.#active.put(key, revision, bytes);
   }
 
   view(revision: number): PhysicalView {
@@ -116,8 +114,6 @@ export class Tables implements AsyncDisposable {
     this.#age?.cancel();
     await this.#flushing;
     this.#failure ??= new StrongroomError('raft.stopped', 'Cannot change a state that was closed');
-    this.#newest?.release();
-    this.#newest = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -153,8 +149,6 @@ export class Tables implements AsyncDisposable {
       return;
     }
     this.#sealed = undefined;
-    this.#newest?.release();
-    this.#newest = undefined;
     this.#durable = state.index;
     this.#flushing = undefined;
     this.#options.onFlushed(clock.monotonicMs() - startMs);

@@ -55,7 +55,7 @@ async function* recordPages(content: SnapshotContent): AsyncGenerator<readonly P
     found += page.length;
     yield page.filter(({ key, bytes }) => {
       const record = decodeData(key, bytes);
-      return tombstones.length === 0 || !hides(tombstones, userKey(key), record);
+      return tombstones.length === 0 || !hides(tombstones, userKey(key), record.revision);
     });
   }
   if (found !== meta.records) {
