@@ -33,8 +33,11 @@ export const historyLimits: HistoryLimits = {
 export interface CacheLimits {
   /** For the revisions of the data keys that were used last. */
   readonly headBytes: number;
+  /** For the data records that were written or read last. */
+  readonly valueBytes: number;
 }
 
 export const cacheLimits: CacheLimits = {
   headBytes: 32 * 1024 * 1024,
+  valueBytes: 16 * 1024 * 1024,
 };

@@ -62,6 +62,7 @@ export async function loadState(
     disk,
     clock: options.clock,
     limits: options.flush,
+    cacheBytes: options.cache.valueBytes,
     onFlushed: options.onFlushed,
     onFailed: options.onFailed,
     meta: () => ({

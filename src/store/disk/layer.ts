@@ -29,8 +29,8 @@ export class Layer {
     return this.#newest.size;
   }
 
-  put(key: Buffer, revision: number, bytes: Uint8Array | undefined): void {
-    const text = keyText(key);
+  /** `text` is that of `key`. */
+  put(text: string, key: Buffer, revision: number, bytes: Uint8Array | undefined): void {
     const former = this.#newest.get(text);
     this.#bytes += text.length + (bytes?.length ?? 0);
     // The same transaction changed it before: nobody can see the step between.

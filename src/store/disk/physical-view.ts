@@ -1,5 +1,7 @@
 import { keyBytes, keyText, type Layer, type LayerEntry } from './layer.ts';
 import type { DiskSnapshot } from './level-disk.ts';
+import { places } from './places.ts';
+import type { ValueCache } from './value-cache.ts';
 
 export interface PhysicalEntry {
   readonly key: Buffer;
@@ -21,25 +23,39 @@ export class PhysicalView implements Disposable {
   readonly revision: number;
   /** Newest first. */
   readonly #layers: readonly Layer[];
+  readonly #values: ValueCache;
+  readonly #writesBefore: number;
   readonly #snapshot: DiskSnapshot;
   #open = true;
 
-  constructor(revision: number, layers: readonly Layer[], snapshot: DiskSnapshot) {
+  constructor(
+    revision: number,
+    layers: readonly Layer[],
+    values: ValueCache,
+    snapshot: DiskSnapshot,
+  ) {
     this.revision = revision;
     this.#layers = layers;
+    this.#values = values;
+    this.#writesBefore = values.writes;
     this.#snapshot = snapshot;
   }
 
   get(key: Buffer): Uint8Array | undefined {
     this.#checkOpen();
-    if (this.#layers.length > 0) {
-      const text = keyText(key);
-      for (const layer of this.#layers) {
-        const version = layer.read(text, this.revision);
-        if (version !== undefined) return version.bytes;
-      }
+    const text = keyText(key);
+    for (const layer of this.#layers) {
+      const version = layer.read(text, this.revision);
+      if (version !== undefined) return version.bytes;
     }
-    return this.#snapshot.get(key);
+    const cached = this.#values.get(text);
+    // What changed after this view was opened is not for it.
+    if (cached !== undefined && cached.revision <= this.revision) return cached.bytes;
+    const bytes = this.#snapshot.get(key);
+    if (key[0] === places.data) {
+      this.#values.keepRead(text, this.revision, bytes, this.#writesBefore);
+    }
+    return bytes;
   }
 
   /** Entries of `[start, end)` in order, in pages of about `pageSize`. */

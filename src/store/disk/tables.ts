@@ -3,6 +3,8 @@ import type { MetaRecord } from '../codec/records.ts';
 import { keyText, Layer } from './layer.ts';
 import type { LevelDisk } from './level-disk.ts';
 import { PhysicalView } from './physical-view.ts';
+import { places } from './places.ts';
+import { ValueCache } from './value-cache.ts';
 
 export interface FlushLimits {
   /** A layer is sealed when it has so many bytes, */
@@ -26,6 +28,8 @@ interface TablesOptions {
   readonly disk: LevelDisk;
   readonly clock: Clock;
   readonly limits: FlushLimits;
+  /** For the newest data records. */
+  readonly cacheBytes: number;
   /** What to write beside a layer that is sealed now. */
   readonly meta: () => Omit<MetaRecord, 'batch'>;
   readonly onFlushed: (durationMs: number) => void;
@@ -35,6 +39,7 @@ interface TablesOptions {
 /** All physical keys: what is on disk, under what is on its way there. */
 export class Tables implements AsyncDisposable {
   readonly #options: TablesOptions;
+  readonly #values: ValueCache;
   #active = new Layer();
   #sealed: Layer | undefined;
   #durable: number;
@@ -45,6 +50,7 @@ export class Tables implements AsyncDisposable {
   constructor(options: TablesOptions) {
     this.#options = options;
     this.#durable = options.meta().index;
+    this.#values = new ValueCache(options.cacheBytes);
   }
 
   /** The last index that would survive a power cut. */
@@ -62,17 +68,21 @@ export class Tables implements AsyncDisposable {
       this.#active.read(text, Number.MAX_SAFE_INTEGER) ??
       this.#sealed?.read(text, Number.MAX_SAFE_INTEGER);
     if (version !== undefined) return version.bytes;
+    const cached = this.#values.get(text);
+    if (cached !== undefined) return cached.bytes;
     // What is being written may be on disk already, but then a layer has answered.
     return this.#options.disk.get(key);
   }
 
   put(key: Buffer, revision: number, bytes: Uint8Array | undefined): void {
-    this.#active.put(key, revision, bytes);
+    const text = keyText(key);
+    this.#active.put(text, key, revision, bytes);
+    if (key[0] === places.data) this.#values.write(text, revision, bytes);
   }
 
   view(revision: number): PhysicalView {
     const layers = this.#sealed === undefined ? [this.#active] : [this.#active, this.#sealed];
-    return new PhysicalView(revision, layers, this.#options.disk.snapshot());
+    return new PhysicalView(revision, layers, this.#values, this.#options.disk.snapshot());
   }
 
   /** Called between two batches: starts to write when enough has come together, or soon. */

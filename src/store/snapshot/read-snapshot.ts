@@ -118,12 +118,12 @@ class RecordSink {
     const text = keyText(key);
     if (text <= this.#lastKey) throw new CodecError('its records are out of order');
     this.#lastKey = text;
-    this.#keep(Buffer.from(key), value.slice());
+    this.#keep(Buffer.from(key), value.slice(), text);
     this.records++;
     return bytes.length - source.left;
   }
 
-  #keep(key: Buffer, value: Uint8Array): void {
+  #keep(key: Buffer, value: Uint8Array, text: string): void {
     if (key[0] === places.history) {
       decodeHistory(key, value);
     } else if (key[0] === places.data) {
@@ -131,12 +131,12 @@ class RecordSink {
       this.dataRecords++;
       if (record.expiresAtMs !== undefined) {
         const place = expiryKey(record.expiresAtMs, userKey(key));
-        this.#layer.put(place, 0, new Uint8Array());
+        this.#layer.put(keyText(place), place, 0, new Uint8Array());
       }
     } else {
       throw new CodecError(`a record has the unknown kind ${key[0] ?? 'none'}`);
     }
-    this.#layer.put(key, 0, value);
+    this.#layer.put(text, key, 0, value);
   }
 }
 

@@ -63,9 +63,15 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array {
   return out.finish();
 }
 
-/** @throws StrongroomError `request.invalid` for anything that `encodeMessages` does not make. */
+/**
+ * The data of entries are views into `bytes`, which is little else in a frame that has any; or into
+ * one copy of it, where `bytes` is itself a small part of something larger that they would keep.
+ *
+ * @throws StrongroomError `request.invalid` for anything that `encodeMessages` does not make.
+ */
 export function decodeMessages(bytes: Uint8Array): readonly Message[] {
-  const from = new Reader(bytes);
+  const isSmallPart = bytes.buffer.byteLength > 2 * bytes.length;
+  const from = new Reader(isSmallPart ? new Uint8Array(bytes) : bytes);
   const messages: Message[] = [];
   while (!from.atEnd()) messages.push(readMessage(from));
   return messages;
@@ -325,12 +331,13 @@ class Reader {
     return value;
   }
 
-  /** A copy: the frame that it came in is much larger, and would be kept alive by it. */
   bytes(): Uint8Array {
     const length = this.number();
     const end = this.#at + length;
     if (end > this.#bytes.length) throw malformed('less than it promises');
-    const value = new Uint8Array(this.#bytes.subarray(this.#at, end));
+    // Not a `Buffer`: its `slice` would not copy.
+    const { buffer, byteOffset } = this.#bytes;
+    const value = new Uint8Array(buffer, byteOffset + this.#at, length);
     this.#at = end;
     return value;
   }

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hex, utf8Bytes } from '../../src/lib/index.ts';
+import type { LogIndex } from '../../src/raft/index.ts';
+import type { Store, Transaction, View, Write } from '../../src/store/index.ts';
+import { commandAt, dump, members, open, put, rev, tempDirectory } from './harness.ts';
+
+const KEYS = ['a', 'b', 'ba', 'c', 'd', 'da', 'e'];
+const NO_CACHE = { headBytes: 0, valueBytes: 0 };
+/** Holds about two keys, so that they come and go all the time. */
+const TINY_CACHE = { headBytes: 256, valueBytes: 512 };
+const LARGE_CACHE = { headBytes: 1 << 20, valueBytes: 1 << 20 };
+
+const key = fc.constantFrom(...KEYS);
+const write: fc.Arbitrary<Write> = fc.oneof(
+  { weight: 4, arbitrary: fc.tuple(key, fc.string({ maxLength: 6 })).map(([k, v]) => put(k, v)) },
+  fc.tuple(key, fc.nat(50)).map(([k, ms]) => put(k, 'expiring', ms)),
+  key.map((k): Write => ({ kind: 'delete', key: utf8Bytes(k) })),
+  key.map((k): Write => ({ kind: 'rewrap', key: utf8Bytes(k), value: utf8Bytes('again') })),
+  fc
+    .tuple(key, key)
+    .map((ends) => ends.sort())
+    .map(
+      ([start = '', end = '']): Write => ({
+        kind: 'delete-range',
+        start: utf8Bytes(start),
+        end: utf8Bytes(end),
+      }),
+    ),
+);
+
+/** `behind`: how many entries ago the key was read, 0 for a guess that it was absent. */
+const transaction = fc.record({
+  reads: fc.array(fc.record({ key, behind: fc.nat(4) }), { maxLength: 2 }),
+  rangeReadBehind: fc.option(fc.nat(3), { nil: undefined }),
+  writes: fc.array(write, { maxLength: 4 }),
+  request: fc.option(fc.nat(5), { nil: undefined }),
+});
+const step = fc.record({
+  transactions: fc.array(transaction, { minLength: 1, maxLength: 4 }),
+  persist: fc.boolean(),
+});
+type Plan = typeof transaction extends fc.Arbitrary<infer Value> ? Value : never;
+
+function transactionOf(plan: Plan, revision: number): Partial<Transaction> {
+  return {
+    reads: plan.reads.map((read) => ({
+      key: utf8Bytes(read.key),
+      revision: rev(read.behind === 0 ? 0 : Math.max(0, revision - read.behind)),
+    })),
+    ...(plan.rangeReadBehind === undefined
+      ? {}
+      : {
+          rangeReads: [
+            {
+              start: utf8Bytes('a'),
+              end: utf8Bytes('d'),
+              revision: rev(Math.max(0, revision - plan.rangeReadBehind)),
+            },
+          ],
+        }),
+    writes: plan.writes,
+    ...(plan.request === undefined
+      ? {}
+      : { requestId: new Uint8Array(16).fill(plan.request), receipt: utf8Bytes('done') }),
+  };
+}
+
+async function snapshotBytes(store: Store): Promise<string> {
+  await using snapshot = await store.openSnapshot();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of snapshot.chunks()) chunks.push(chunk);
+  return hex(Buffer.concat(chunks));
+}
+
+function readAll(view: View): readonly string[] {
+  return KEYS.flatMap((name) => {
+    const found = view.get(utf8Bytes(name));
+    return found ? [`${name}=${Buffer.from(found.value).toString()}@${found.revision}`] : [];
+  });
+}
+
+describe('the caches of a store', () => {
+  it('change no result, digest, view or snapshot, whatever their size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        await using directories = {
+          none: await tempDirectory(),
+          tiny: await tempDirectory(),
+          large: await tempDirectory(),
+          async [Symbol.asyncDispose]() {
+            for (const each of [this.none, this.tiny, this.large])
+              await each[Symbol.asyncDispose]();
+          },
+        };
+        await using none = await open(directories.none.path, { cache: NO_CACHE });
+        await using tiny = await open(directories.tiny.path, { cache: TINY_CACHE });
+        await using large = await open(directories.large.path, { cache: LARGE_CACHE });
+        for (const { transactions, persist } of steps) {
+          const entries = transactions.map((plan, at) => {
+            const index = none.revision + 1 + at;
+            return commandAt(index, transactionOf(plan, index));
+          });
+          const results = none.apply(entries, members);
+          for (const store of [tiny, large]) {
+            expect(store.apply(entries, members)).toEqual(results);
+            expect(hex(store.digest().digest)).toBe(hex(none.digest().digest));
+          }
+          if (!persist) continue;
+          for (const store of [none, tiny, large]) {
+            await store.persist(store.revision as number as LogIndex);
+          }
+        }
+        const snapshot = await snapshotBytes(none);
+        for (const store of [tiny, large]) {
+          expect(await snapshotBytes(store)).toBe(snapshot);
+          expect(await store.verify(new AbortController().signal)).toBeDefined();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('let a view find by key what it lists, however much was changed and written since', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 12 }),
+        fc.constantFrom(NO_CACHE, TINY_CACHE, LARGE_CACHE),
+        async (steps, cache) => {
+          await using directory = await tempDirectory();
+          await using store = await open(directory.path, { cache });
+          for (const { transactions, persist } of steps) {
+            using before = store.view();
+            const listed = await dump(store);
+            expect(readAll(before)).toEqual(listed);
+            const entries = transactions.map((plan, at) => {
+              const index = store.revision + 1 + at;
+              return commandAt(index, transactionOf(plan, index));
+            });
+            store.apply(entries, members);
+            expect(readAll(before)).toEqual(listed);
+            if (persist) await store.persist(store.revision as number as LogIndex);
+            expect(readAll(before)).toEqual(listed);
+            using after = store.view();
+            expect(readAll(after)).toEqual(await dump(store));
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});
