@@ -12,6 +12,7 @@ import { dataKey, expiryKey, historyKey, tombstoneKey } from './disk/places.ts';
 import type { Tables } from './disk/tables.ts';
 import { ABSENT, deadlineIn, type Head, type HeadCache, headOf, revisionIn } from './head-cache.ts';
 import { type History, inRange } from './history.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { hides, type RangeDeletes } from './range-deletes.ts';
 import type { Revision, Transaction, TransactionResult, Write } from './transaction.ts';
 import type { WatchEvent } from './view.ts';
@@ -25,6 +26,7 @@ export interface ApplyState {
   readonly history: History;
   readonly rangeDeletes: RangeDeletes;
   readonly heads: HeadCache;
+  readonly knownKeys: KnownKeys;
 }
 
 export interface Applied {
@@ -95,6 +97,7 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
 function findHead(state: ApplyState, text: string, key: Uint8Array): Head {
   const known = state.heads.get(text);
   if (known !== undefined) return known;
+  if (!state.knownKeys.mayHold(key)) return ABSENT;
   const place = dataKey(key);
   const bytes = state.tables.get(place);
   const head = bytes === undefined ? ABSENT : headOf(decodeData(place, bytes));
@@ -190,6 +193,7 @@ function replace(
     const record = { revision: revision as Revision, expiresAtMs, value };
     tables.put(place, revision, encodeData(place, record));
     heads.set(text, headOf(record));
+    if (!present) state.knownKeys.add(key);
     if (expiresAtMs !== undefined) {
       tables.put(expiryKey(expiresAtMs, key), revision, new Uint8Array());
     }

@@ -218,7 +218,8 @@ export class LevelStore implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { tables, rangeDeletes } = this.#state;
+    const { tables, rangeDeletes, knownKeys } = this.#state;
+    await knownKeys.stop();
     await rangeDeletes.stop();
     await tables[Symbol.asyncDispose]();
     await Promise.all(this.#closing);
@@ -289,6 +290,7 @@ export class LevelStore implements Store {
     this.#announce([], EVERYTHING);
     // Views of the old state stay readable; it goes when the last one is disposed.
     const close = async (): Promise<void> => {
+      await old.knownKeys.stop();
       await old.rangeDeletes.stop();
       await old.tables.retire();
       await old.disk.close();

@@ -35,9 +35,14 @@ export interface CacheLimits {
   readonly headBytes: number;
   /** For the data records that were written or read last. */
   readonly valueBytes: number;
+  /** For telling keys that were never put: made for so many at least, 0 for none at all. */
+  readonly filterKeysMin: number;
+  readonly filterBytesMax: number;
 }
 
 export const cacheLimits: CacheLimits = {
   headBytes: 32 * 1024 * 1024,
   valueBytes: 16 * 1024 * 1024,
+  filterKeysMin: 500_000,
+  filterBytesMax: 64 * 1024 * 1024,
 };

@@ -8,6 +8,7 @@ import { numberIn, places, wholePlace } from './disk/places.ts';
 import { type FlushLimits, Tables } from './disk/tables.ts';
 import { HeadCache } from './head-cache.ts';
 import { History } from './history.ts';
+import { KnownKeys } from './known-keys.ts';
 import type { CacheLimits, HistoryLimits } from './limits.ts';
 import { RangeDeletes } from './range-deletes.ts';
 
@@ -19,6 +20,7 @@ export interface LiveState {
   readonly history: History;
   readonly rangeDeletes: RangeDeletes;
   readonly heads: HeadCache;
+  readonly knownKeys: KnownKeys;
   readonly digests: DigestRing;
   readonly progress: Progress;
 }
@@ -74,6 +76,15 @@ export async function loadState(
   using view = tables.view(progress.index);
   history = await History.load(options.history, view, changeFloor);
   const heads = new HeadCache(options.cache.headBytes);
+  const onFailed = (error: unknown): void =>
+    options.onFailed(error instanceof Error ? error : new Error(String(error)));
+  const knownKeys = new KnownKeys({
+    view: () => tables.view(progress.index),
+    records: () => progress.records,
+    keysMin: options.cache.filterKeysMin,
+    bytesMax: options.cache.filterBytesMax,
+    onFailed,
+  });
   const rangeDeletes = new RangeDeletes({
     tables,
     heads,
@@ -81,8 +92,7 @@ export async function loadState(
     onRemoved: (count) => {
       progress.records -= count;
     },
-    onFailed: (error) =>
-      options.onFailed(error instanceof Error ? error : new Error(String(error))),
+    onFailed,
   });
   for await (const page of view.pages({ ...wholePlace(places.tombstone), pageSize: 100 })) {
     for (const { key, bytes } of page) {
@@ -96,5 +106,6 @@ export async function loadState(
       rangeDeletes.add(tombstone, tables.view(progress.index), undefined);
     }
   }
-  return { name, disk, tables, history, rangeDeletes, heads, digests, progress };
+  knownKeys.fill();
+  return { name, disk, tables, history, rangeDeletes, heads, knownKeys, digests, progress };
 }

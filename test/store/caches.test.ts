@@ -6,9 +6,9 @@ import type { Store, Transaction, View, Write } from '../../src/store/index.ts';
 import { commandAt, dump, members, open, put, rev, tempDirectory } from './harness.ts';
 
 const KEYS = ['a', 'b', 'ba', 'c', 'd', 'da', 'e'];
-const NO_CACHE = { headBytes: 0, valueBytes: 0 };
+const NO_CACHE = { headBytes: 0, valueBytes: 0, filterKeysMin: 0 };
 /** Holds about two keys, so that they come and go all the time. */
-const TINY_CACHE = { headBytes: 256, valueBytes: 512 };
+const TINY_CACHE = { headBytes: 256, valueBytes: 512, filterKeysMin: 1 };
 const LARGE_CACHE = { headBytes: 1 << 20, valueBytes: 1 << 20 };
 
 const key = fc.constantFrom(...KEYS);
