@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hex, utf8Bytes } from '../../src/lib/index.ts';
 import type { LogIndex } from '../../src/raft/index.ts';
 import type { Store, Transaction, View, Write } from '../../src/store/index.ts';
-import { commandAt, dump, members, open, put, rev, tempDirectory } from './harness.ts';
+import { commandAt, commit, dump, members, open, put, rev, tempDirectory } from './harness.ts';
 
 const KEYS = ['a', 'b', 'ba', 'c', 'd', 'da', 'e'];
 const NO_CACHE = { headBytes: 0, valueBytes: 0, filterKeysMin: 0 };
@@ -120,6 +120,22 @@ describe('the caches of a store', () => {
       { numRuns: 60 },
     );
   }, 60_000);
+
+  it('never take a key for absent that was put while the keys were being read', async () => {
+    await using directory = await tempDirectory();
+    await using store = await open(directory.path, { cache: { ...NO_CACHE, filterKeysMin: 1 } });
+    const names = Array.from({ length: 300 }, (_, at) => `key ${at}`);
+    for (const name of names) {
+      commit(store, { writes: [put(name, 'value')] });
+      // The reading goes on between two entries.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const name of names) {
+      const reads = [{ key: utf8Bytes(name), revision: rev(0) }];
+      expect(commit(store, { reads }).kind).toBe('conflict');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
 
   it('let a view find by key what it lists, however much was changed and written since', async () => {
     await fc.assert(
