@@ -21,7 +21,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
     .tuple(key, key)
     .map((ends) => ends.sort())
     .map(
-      ([start = '', end = '']): Write => ({
+      ([start, end]): Write => ({
         kind: 'delete-range',
         start: utf8Bytes(start),
         end: utf8Bytes(end),
