@@ -1,3 +1,5 @@
+import { Generations } from './generations.ts';
+
 /** What there is to know of a record beside its value, when it has a deadline. */
 interface Expiring {
   readonly revision: number;
@@ -26,40 +28,29 @@ export function deadlineIn(head: Head): number | undefined {
 }
 
 /** What an entry takes beside its text, roughly. */
-const OVERHEAD_BYTES = 64;
+const ENTRY_BYTES = 64;
 
 /**
  * The heads of the data keys that were used last: checking a transaction and replacing records need
  * no more, and so mostly read nothing. It holds what the tables hold, or nothing of a key; so a hit
- * and a miss give the same. Two generations: the older is dropped when the younger has filled half
- * of the bytes.
+ * and a miss give the same.
  */
 export class HeadCache {
-  readonly #halfBytes: number;
-  #young = new Map<string, Head>();
-  #old = new Map<string, Head>();
-  #youngBytes = 0;
+  readonly #heads: Generations<Head>;
 
   constructor(bytesMax: number) {
-    this.#halfBytes = bytesMax / 2;
+    this.#heads = new Generations(bytesMax, () => ENTRY_BYTES);
   }
 
   get(text: string): Head | undefined {
-    const young = this.#young.get(text);
+    const young = this.#heads.young(text);
     if (young !== undefined) return young;
-    const old = this.#old.get(text);
-    if (old !== undefined) this.set(text, old);
+    const old = this.#heads.old(text);
+    if (old !== undefined) this.#heads.set(text, old);
     return old;
   }
 
   set(text: string, head: Head): void {
-    const size = this.#young.size;
-    this.#young.set(text, head);
-    if (this.#young.size === size) return;
-    this.#youngBytes += text.length + OVERHEAD_BYTES;
-    if (this.#youngBytes <= this.#halfBytes) return;
-    this.#old = this.#young;
-    this.#young = new Map();
-    this.#youngBytes = 0;
+    this.#heads.set(text, head);
   }
 }
