@@ -65,7 +65,8 @@ export class KnownKeys {
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#stopped) return;
     const { view: open, records, keysMin, bytesMax, onFailed } = this.#options;
-    const added = Math.max(keysMin, records());
+    // Reading one key costs some 5 us, so a put pays at most half of that for its new key.
+    const added = Math.max(keysMin, 2 * records());
     const filter = new KeyFilter(records() + added, bytesMax);
     this.#room = added;
     this.#filling = filter;

@@ -43,6 +43,6 @@ export interface CacheLimits {
 export const cacheLimits: CacheLimits = {
   headBytes: 32 * 1024 * 1024,
   valueBytes: 16 * 1024 * 1024,
-  filterKeysMin: 500_000,
+  filterKeysMin: 1_000_000,
   filterBytesMax: 64 * 1024 * 1024,
 };
