@@ -20,7 +20,10 @@ export interface Child {
  * outside its bounds `request.invalid`.
  */
 export interface Barrier extends Disposable {
-  /** The store key of a place: deterministic, so that lookup works on ciphertext. */
+  /**
+   * The store key of a place: deterministic, so that lookup works on ciphertext. Shared with the
+   * barrier's cache: never change its bytes.
+   */
   sealPlace(place: Place): Uint8Array;
   /** @throws StrongroomError `barrier.tampered` */
   openPlace(key: Uint8Array): Place;

@@ -1,7 +1,6 @@
 import {
   concatBytes,
-  hex,
-  lengthPrefixed,
+  latin1Text,
   type Random,
   SecretBytes,
   StrongroomError,
@@ -9,11 +8,16 @@ import {
   utf8Text,
 } from '../lib/index.ts';
 import type { Barrier, Child } from './barrier.ts';
-import { openCommitted, SEALED_OVERHEAD_BYTES, sealCommitted } from './committing-aead.ts';
+import { ByteSlab } from './byte-slab.ts';
+import {
+  openCommitted,
+  SEALED_OVERHEAD_BYTES,
+  sealCommitted,
+  type WriteAad,
+} from './committing-aead.ts';
 import { HedgedNonces } from './hedged-nonce.ts';
 import { KeyCache } from './key-cache.ts';
 import { type Keyring, UUID_BYTES } from './keyring.ts';
-import { Lru } from './lru.ts';
 import type { Place } from './place.ts';
 import {
   checkPlace,
@@ -23,6 +27,7 @@ import {
   SEALED_SPACE,
   SEGMENTS_MAX,
 } from './place-key.ts';
+import { RecentCache } from './recent-cache.ts';
 import { openSegment, sealSegment, segmentLengthAt } from './sealed-segment.ts';
 
 const VALUE_FORMAT = 1;
@@ -51,16 +56,18 @@ export function createBarrier(options: BarrierOptions): Barrier {
 class KeyringBarrier implements Barrier {
   #keys: KeyCache | undefined;
   readonly #nonces: HedgedNonces;
+  /** Apart, because store keys stay in the cache and ciphertext goes. */
+  readonly #slabs = { places: new ByteSlab(), values: new ByteSlab() };
   /** Plaintext place, as one string, to its store key. */
-  readonly #sealedPlaces: Lru<string, Uint8Array>;
+  readonly #sealedPlaces: RecentCache<string, Uint8Array>;
   /** Store key of a name, as one string, to the name. */
-  readonly #openedNames: Lru<string, string>;
+  readonly #openedNames: RecentCache<string, string>;
 
   constructor({ keyring, random, namesCachedMax = NAMES_CACHED_MAX }: BarrierOptions) {
     this.#keys = new KeyCache(keyring);
     this.#nonces = new HedgedNonces(random);
-    this.#sealedPlaces = new Lru(namesCachedMax);
-    this.#openedNames = new Lru(namesCachedMax);
+    this.#sealedPlaces = new RecentCache(namesCachedMax);
+    this.#openedNames = new RecentCache(namesCachedMax);
   }
 
   get epoch(): number {
@@ -83,8 +90,7 @@ class KeyringBarrier implements Barrier {
   }
 
   sealPlace(place: Place): Uint8Array {
-    // The callers own what they get, the cache owns its own.
-    return Uint8Array.from(this.#placeKey(place));
+    return this.#placeKey(place);
   }
 
   rangeBelow(folder: Place): { readonly start: Uint8Array; readonly end: Uint8Array } {
@@ -108,7 +114,7 @@ class KeyringBarrier implements Barrier {
       at += length;
     }
     // A changed uuid in a key without names has nothing else that could tell.
-    if (!this.#unsealed().hasNamespace(hex(namespace))) throw tamperedName();
+    if (!this.#unsealed().hasNamespace(namespace)) throw tamperedName();
     return { namespace, mount, kind: key[PLACE_HEAD_BYTES - 1] ?? 0, path };
   }
 
@@ -132,16 +138,22 @@ class KeyringBarrier implements Barrier {
     const head = new Uint8Array(VALUE_HEAD_BYTES);
     head[0] = VALUE_FORMAT;
     new DataView(head.buffer).setUint32(1, keys.epoch);
-    const key = keys.valueKey(place.namespace, hex(place.namespace), keys.epoch);
+    const key = keys.valueKey(place.namespace, keys.epoch);
     if (key === undefined) throw unknownEpoch(keys.epoch);
-    const nonce = this.#nonces.next(plaintext);
-    return concatBytes(head, sealCommitted(key, nonce, valueAad(place, head), plaintext));
+    return sealCommitted({
+      head,
+      key,
+      nonce: this.#nonces.next(plaintext),
+      aad: valueAad(place, head),
+      plaintext,
+      slab: this.#slabs.values,
+    });
   }
 
   openValue(place: Place, ciphertext: Uint8Array): Uint8Array {
     checkPlace(place);
     const epoch = this.epochOf(ciphertext);
-    const key = this.#unsealed().valueKey(place.namespace, hex(place.namespace), epoch);
+    const key = this.#unsealed().valueKey(place.namespace, epoch);
     if (key === undefined) throw unknownEpoch(epoch);
     const aad = valueAad(place, ciphertext.subarray(0, VALUE_HEAD_BYTES));
     const opened = openCommitted(key, aad, ciphertext.subarray(VALUE_HEAD_BYTES));
@@ -184,66 +196,78 @@ class KeyringBarrier implements Barrier {
     return this.#keys;
   }
 
-  /** From the cache when it can: the whole place, or the folder above it, which siblings share. */
+  /** From the cache when it can: what is there was checked when it was sealed. */
   #placeKey(place: Place): Uint8Array {
-    checkPlace(place);
     const keys = this.#unsealed();
-    const namespaceHex = hex(place.namespace);
-    const nameKeys = keys.nameKeys(place.namespace, namespaceHex);
-    if (place.path.length === 0) return placeHead(place);
-    const names = cacheNames(place, namespaceHex);
+    return this.#sealedPlaces.get(cacheName(place, place.path.length)) ?? this.#seal(keys, place);
+  }
+
+  /** Begins with the deepest folder above it that is known; siblings share it. */
+  #seal(keys: KeyCache, place: Place): Uint8Array {
+    checkPlace(place);
+    const nameKeys = keys.nameKeys(place.namespace);
     let depth = place.path.length;
     let key: Uint8Array | undefined;
-    for (; depth > 0 && key === undefined; depth--)
-      key = this.#sealedPlaces.get(names[depth - 1] ?? '');
-    if (key === undefined) key = placeHead(place);
-    else depth += 1;
-    for (; depth < place.path.length; depth++) {
-      key = concatBytes(key, sealSegment(nameKeys, key, place.path[depth] ?? ''));
-      checkPlaceKey(key);
-      this.#sealedPlaces.set(names[depth] ?? '', key);
+    while (key === undefined && depth > 0) {
+      depth--;
+      key = this.#sealedPlaces.get(cacheName(place, depth));
     }
+    if (key === undefined) key = this.#remember(place, 0, placeHead(place));
+    for (; depth < place.path.length; depth++) {
+      key = sealSegment(nameKeys, key, place.path[depth] ?? '', this.#slabs.places);
+      checkPlaceKey(key);
+      this.#remember(place, depth + 1, key);
+    }
+    return key;
+  }
+
+  #remember(place: Place, depth: number, key: Uint8Array): Uint8Array {
+    this.#sealedPlaces.set(cacheName(place, depth), key);
     return key;
   }
 
   /** Opens the segment that fills `[at, at + length)` of a store key. */
   #openName(namespace: Uint8Array, key: Uint8Array, at: number, length: number): string {
     const end = at + length;
-    const cacheName = Buffer.from(key.buffer, key.byteOffset, end).toString('latin1');
-    const known = this.#openedNames.get(cacheName);
+    const sealed = latin1Text(key.subarray(0, end));
+    const known = this.#openedNames.get(sealed);
     if (known !== undefined) return known;
     const keys = this.#unsealed();
-    const namespaceHex = hex(namespace);
-    if (!keys.hasNamespace(namespaceHex)) throw tamperedName();
-    const nameKeys = keys.nameKeys(namespace, namespaceHex);
+    if (!keys.hasNamespace(namespace)) throw tamperedName();
+    const nameKeys = keys.nameKeys(namespace);
     const bytes = openSegment(nameKeys, key.subarray(0, at), key.subarray(at, end));
     if (bytes === undefined) throw tamperedName();
     const name = utf8Text(bytes);
-    this.#openedNames.set(cacheName, name);
+    this.#openedNames.set(sealed, name);
     return name;
   }
 }
 
-/** One for each depth. Each part carries its length, so that no two places share a name. */
-function cacheNames(place: Place, namespaceHex: string): readonly string[] {
-  let name = `${namespaceHex}${hex(place.mount)}${place.kind}`;
-  return place.path.map((segment) => {
+/**
+ * Names the place of the first `depth` segments: each part carries its length, so that no two places
+ * share a name. A uuid of another length is no place, and has no name that one could have.
+ */
+function cacheName({ namespace, mount, kind, path }: Place, depth: number): string {
+  if (namespace.length !== UUID_BYTES || mount.length !== UUID_BYTES) return '';
+  let name = `${latin1Text(namespace)}${latin1Text(mount)}${kind}`;
+  for (let at = 0; at < depth; at++) {
+    const segment = path[at] ?? '';
     name += `/${segment.length}:${segment}`;
-    return name;
-  });
+  }
+  return name;
 }
 
 /** Everything that a value must not be moved away from: never the Raft index, so that a rewrap or
  * a restored backup opens. */
-function valueAad(place: Place, head: Uint8Array): Uint8Array {
-  return lengthPrefixed(
-    VALUE_LABEL,
-    head,
-    place.namespace,
-    place.mount,
-    Uint8Array.of(place.kind),
-    ...place.path.map(utf8Bytes),
-  );
+function valueAad(place: Place, head: Uint8Array): WriteAad {
+  return (draft) => {
+    draft.part(VALUE_LABEL);
+    draft.part(head);
+    draft.part(place.namespace);
+    draft.part(place.mount);
+    draft.part(Uint8Array.of(place.kind));
+    for (const segment of place.path) draft.textPart(segment);
+  };
 }
 
 function tamperedName(): StrongroomError {

@@ -1,5 +1,6 @@
-import { lengthPrefixed, type Random } from '../lib/index.ts';
-import { KEY_BYTES, keyedHash, NONCE_BYTES } from './sodium.ts';
+import type { Random } from '../lib/index.ts';
+import { openDraft } from './draft.ts';
+import { KEY_BYTES, NONCE_BYTES } from './sodium.ts';
 
 /**
  * Nonces that survive a bad or repeated source of randomness.
@@ -25,10 +26,20 @@ export class HedgedNonces implements Disposable {
   next(plaintext: Uint8Array): Uint8Array {
     this.#counterView.setBigUint64(0, this.#count);
     this.#count += 1n;
-    const input = lengthPrefixed(this.#random.bytes(NONCE_BYTES), this.#counter, plaintext);
-    const nonce = keyedHash(NONCE_BYTES, this.#key, input);
-    input.fill(0);
-    return nonce;
+    const random = this.#random.bytes(NONCE_BYTES);
+    const draft = openDraft();
+    try {
+      const keyAt = draft.bytes(this.#key);
+      const out = { at: draft.reserve(NONCE_BYTES), length: NONCE_BYTES };
+      const inputAt = draft.length;
+      draft.part(random);
+      draft.part(this.#counter);
+      draft.part(plaintext);
+      draft.hash(out, draft.since(inputAt), keyAt);
+      return draft.copy(out.at, NONCE_BYTES);
+    } finally {
+      draft.wipe();
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,9 @@
-import { lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
+import { hex, latin1Text, lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
+import { keyedHash } from './draft.ts';
 import { Keyring } from './keyring.ts';
 import type { Uuid } from './place.ts';
 import { NameKeys } from './sealed-segment.ts';
-import { KEY_BYTES, keyedHash } from './sodium.ts';
+import { KEY_BYTES } from './sodium.ts';
 
 /** Derived keys kept; more are derived again when asked for. */
 const DERIVED_KEYS_MAX = 8192;
@@ -12,11 +13,19 @@ const LABELS = {
   secret: utf8Bytes('strongroom/barrier/secret/v1'),
 };
 
+/** What is derived for one namespace. */
+interface NamespaceKeys {
+  readonly names: NameKeys;
+  /** By epoch. */
+  readonly values: Map<number, Uint8Array>;
+}
+
 /** A keyring in use, with the keys that were derived from it. All are overwritten on disposal. */
 export class KeyCache implements Disposable {
   readonly #keyring: Keyring;
-  readonly #valueKeys = new Map<string, Uint8Array>();
-  readonly #nameKeys = new Map<string, NameKeys>();
+  /** By the namespace's uuid, one character a byte. */
+  readonly #derived = new Map<string, NamespaceKeys>();
+  #derivedCount = 0;
 
   /** Copies the keys of `keyring`. */
   constructor(keyring: Keyring) {
@@ -39,35 +48,29 @@ export class KeyCache implements Disposable {
     return this.#keyring.epoch;
   }
 
-  hasNamespace(namespaceHex: string): boolean {
-    return this.#keyring.reveal().namespaceKeys.has(namespaceHex);
+  hasNamespace(namespace: Uuid): boolean {
+    return this.#keyring.hasNamespace(namespace);
   }
 
-  nameKeys(namespace: Uuid, namespaceHex: string): NameKeys {
-    const known = this.#nameKeys.get(namespaceHex);
-    if (known !== undefined) return known;
-    const keys = new NameKeys(this.#namespaceKey(namespaceHex), namespace);
-    if (this.#nameKeys.size >= DERIVED_KEYS_MAX) this.#forgetDerived();
-    this.#nameKeys.set(namespaceHex, keys);
-    return keys;
+  nameKeys(namespace: Uuid): NameKeys {
+    return this.#derivedOf(namespace).names;
   }
 
   /**
    * The key of one namespace's values in one epoch: BLAKE2b(epoch key, namespace key, uuid), so that
    * it is gone when either is. `undefined` when the keyring has no such epoch.
    */
-  valueKey(namespace: Uuid, namespaceHex: string, epoch: number): Uint8Array | undefined {
-    const name = `${epoch}/${namespaceHex}`;
-    const known = this.#valueKeys.get(name);
+  valueKey(namespace: Uuid, epoch: number): Uint8Array | undefined {
+    const known = this.#derivedOf(namespace).values.get(epoch);
     if (known !== undefined) return known;
-    const namespaceKey = this.#namespaceKey(namespaceHex);
     const epochKey = this.#keyring.reveal().epochKeys.get(epoch);
     if (epochKey === undefined) return undefined;
-    const input = lengthPrefixed(LABELS.value, namespaceKey, namespace);
+    const input = lengthPrefixed(LABELS.value, this.#namespaceKey(namespace), namespace);
     const key = keyedHash(KEY_BYTES, epochKey, input);
     input.fill(0);
-    if (this.#valueKeys.size >= DERIVED_KEYS_MAX) this.#forgetDerived();
-    this.#valueKeys.set(name, key);
+    this.#makeRoom();
+    this.#derivedOf(namespace).values.set(epoch, key);
+    this.#derivedCount++;
     return key;
   }
 
@@ -81,22 +84,41 @@ export class KeyCache implements Disposable {
     this.#keyring[Symbol.dispose]();
   }
 
-  #namespaceKey(namespaceHex: string): Uint8Array {
-    const key = this.#keyring.reveal().namespaceKeys.get(namespaceHex);
+  #derivedOf(namespace: Uuid): NamespaceKeys {
+    const name = latin1Text(namespace);
+    const known = this.#derived.get(name);
+    if (known !== undefined) return known;
+    const names = new NameKeys(this.#namespaceKey(namespace), namespace);
+    const made = { names, values: new Map<number, Uint8Array>() };
+    this.#makeRoom();
+    this.#derived.set(name, made);
+    this.#derivedCount++;
+    return made;
+  }
+
+  #namespaceKey(namespace: Uuid): Uint8Array {
+    const name = hex(namespace);
+    const key = this.#keyring.reveal().namespaceKeys.get(name);
     if (key === undefined) {
       throw new StrongroomError(
         'barrier.no-namespace-key',
         'Cannot open or seal: the keyring has no key for this namespace, it was destroyed',
-        { details: { namespace: namespaceHex } },
+        { details: { namespace: name } },
       );
     }
     return key;
   }
 
+  #makeRoom(): void {
+    if (this.#derivedCount >= DERIVED_KEYS_MAX) this.#forgetDerived();
+  }
+
   #forgetDerived(): void {
-    for (const key of this.#valueKeys.values()) key.fill(0);
-    for (const keys of this.#nameKeys.values()) keys[Symbol.dispose]();
-    this.#valueKeys.clear();
-    this.#nameKeys.clear();
+    for (const { names, values } of this.#derived.values()) {
+      names[Symbol.dispose]();
+      for (const key of values.values()) key.fill(0);
+    }
+    this.#derived.clear();
+    this.#derivedCount = 0;
   }
 }

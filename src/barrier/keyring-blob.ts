@@ -1,14 +1,13 @@
 import {
-  concatBytes,
   fromHex,
   hex,
-  lengthPrefixed,
   type Random,
   type SecretBytes,
   StrongroomError,
   utf8Bytes,
 } from '../lib/index.ts';
-import { openCommitted, sealCommitted } from './committing-aead.ts';
+import { ByteSlab } from './byte-slab.ts';
+import { openCommitted, sealCommitted, type WriteAad } from './committing-aead.ts';
 import { EPOCHS_MAX, Keyring, NAMESPACES_MAX, UUID_BYTES } from './keyring.ts';
 import { KEY_BYTES, NONCE_BYTES } from './sodium.ts';
 
@@ -32,9 +31,14 @@ export function sealKeyring(
 ): Uint8Array {
   const plaintext = encode(keyring);
   try {
-    const nonce = random.bytes(NONCE_BYTES);
-    const aad = lengthPrefixed(LABEL, context);
-    return concatBytes(Uint8Array.of(FORMAT), sealCommitted(root.reveal(), nonce, aad, plaintext));
+    return sealCommitted({
+      head: Uint8Array.of(FORMAT),
+      key: root.reveal(),
+      nonce: random.bytes(NONCE_BYTES),
+      aad: aadOf(context),
+      plaintext,
+      slab: new ByteSlab(),
+    });
   } finally {
     plaintext.fill(0);
   }
@@ -51,7 +55,7 @@ export function openKeyring(root: SecretBytes, blob: Uint8Array, context: Uint8A
       `Cannot open the keyring: its format is ${blob[0] ?? 'missing'}, this version knows ${FORMAT}`,
     );
   }
-  const opened = openCommitted(root.reveal(), lengthPrefixed(LABEL, context), blob.subarray(1));
+  const opened = openCommitted(root.reveal(), aadOf(context), blob.subarray(1));
   switch (opened.kind) {
     case 'not-committed':
       throw new StrongroomError(
@@ -67,6 +71,13 @@ export function openKeyring(root: SecretBytes, blob: Uint8Array, context: Uint8A
         opened.plaintext.fill(0);
       }
   }
+}
+
+function aadOf(context: Uint8Array): WriteAad {
+  return (draft) => {
+    draft.part(LABEL);
+    draft.part(context);
+  };
 }
 
 /** format, generation (8), epoch (4), secrets key, two counts (4), epochs, namespaces. */

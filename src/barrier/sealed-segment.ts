@@ -1,5 +1,7 @@
 import { equalBytes, lengthPrefixed, utf8Bytes } from '../lib/index.ts';
-import { KEY_BYTES, keyedHash, NONCE_BYTES, streamXor } from './sodium.ts';
+import type { ByteSlab } from './byte-slab.ts';
+import { type Draft, keyedHash, openDraft, type Stretch } from './draft.ts';
+import { KEY_BYTES, NONCE_BYTES, TAG_BYTES } from './sodium.ts';
 
 /** Longest name, in bytes of UTF-8. */
 export const SEGMENT_BYTES_MAX = 512;
@@ -43,16 +45,36 @@ export class NameKeys implements Disposable {
  * and `folder ff`.
  *
  * @param parent store key of the folder: binds namespace, mount, kind and all names above.
+ * @returns the store key of the name: `parent` and the sealed name.
  */
-export function sealSegment(keys: NameKeys, parent: Uint8Array, name: string): Uint8Array {
-  const padded = pad(utf8Bytes(name));
-  const nonce = synthesise(keys, parent, padded);
-  const out = new Uint8Array(LENGTH_BYTES + NONCE_BYTES + padded.length);
-  new DataView(out.buffer).setUint16(0, NONCE_BYTES + padded.length);
-  out.set(nonce, LENGTH_BYTES);
-  out.set(streamXor(keys.stream, nonce, padded), LENGTH_BYTES + NONCE_BYTES);
-  padded.fill(0);
-  return out;
+export function sealSegment(
+  keys: NameKeys,
+  parent: Uint8Array,
+  name: string,
+  slab: ByteSlab,
+): Uint8Array {
+  const draft = openDraft();
+  try {
+    const [macAt, streamAt] = [draft.bytes(keys.mac), draft.bytes(keys.stream)];
+    const nonce = { at: draft.reserve(NONCE_BYTES), length: NONCE_BYTES };
+    const inputAt = draft.length;
+    const part = beginInput(draft, parent);
+    draft.text(name);
+    pad(draft, part);
+    const padded = draft.closePart(part);
+    draft.hash(nonce, draft.since(inputAt), macAt);
+    applyStream(draft, padded, nonce.at, streamAt);
+    const key = slab.take(parent.length + LENGTH_BYTES + NONCE_BYTES + padded.length);
+    const lengthAt = parent.length;
+    key.set(parent);
+    key[lengthAt] = (NONCE_BYTES + padded.length) >> 8;
+    key[lengthAt + 1] = NONCE_BYTES + padded.length;
+    key.set(draft.look(nonce.at, NONCE_BYTES), lengthAt + LENGTH_BYTES);
+    key.set(draft.look(padded.at, padded.length), lengthAt + LENGTH_BYTES + NONCE_BYTES);
+    return key;
+  } finally {
+    draft.wipe();
+  }
 }
 
 /**
@@ -75,22 +97,45 @@ export function openSegment(
   sealed: Uint8Array,
 ): Uint8Array | undefined {
   const nonce = sealed.subarray(LENGTH_BYTES, LENGTH_BYTES + NONCE_BYTES);
-  const padded = streamXor(keys.stream, nonce, sealed.subarray(LENGTH_BYTES + NONCE_BYTES));
-  if (!equalBytes(nonce, synthesise(keys, parent, padded))) return undefined;
-  return padded.subarray(0, padded.lastIndexOf(PAD_MARK));
+  const draft = openDraft();
+  try {
+    const [macAt, streamAt] = [draft.bytes(keys.mac), draft.bytes(keys.stream)];
+    const nonceAt = draft.bytes(nonce);
+    const expected = { at: draft.reserve(NONCE_BYTES), length: NONCE_BYTES };
+    const inputAt = draft.length;
+    const part = beginInput(draft, parent);
+    draft.bytes(sealed.subarray(LENGTH_BYTES + NONCE_BYTES));
+    const padded = draft.closePart(part);
+    const input = draft.since(inputAt);
+    applyStream(draft, padded, nonceAt, streamAt);
+    draft.hash(expected, input, macAt);
+    if (!equalBytes(nonce, draft.look(expected.at, NONCE_BYTES))) return undefined;
+    return draft.copy(padded.at, draft.look(padded.at, padded.length).lastIndexOf(PAD_MARK));
+  } finally {
+    draft.wipe();
+  }
 }
 
-function synthesise(keys: NameKeys, parent: Uint8Array, padded: Uint8Array): Uint8Array {
-  const input = lengthPrefixed(LABELS.segment, parent, padded);
-  const nonce = keyedHash(NONCE_BYTES, keys.mac, input);
-  input.fill(0);
-  return nonce;
+/** What the synthetic nonce is a MAC of: label, parent, and the part that is now open. */
+function beginInput(draft: Draft, parent: Uint8Array): number {
+  draft.part(LABELS.segment);
+  draft.part(parent);
+  return draft.openPart();
 }
 
 /** ISO/IEC 7816-4: 0x80, then zeros. */
-function pad(bytes: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(Math.ceil((bytes.length + 1) / PAD_BYTES) * PAD_BYTES);
-  padded.set(bytes);
-  padded[bytes.length] = PAD_MARK;
-  return padded;
+function pad(draft: Draft, part: number): void {
+  draft.byte(draft.reserve(1), PAD_MARK);
+  const { length } = draft.closePart(part);
+  draft.reserve((PAD_BYTES - (length % PAD_BYTES)) % PAD_BYTES);
+}
+
+/**
+ * The XChaCha20 stream over `bytes`, in place; applied twice it gives them back. This build of the
+ * library has no bare stream, so the AEAD's is used and its tag left behind: the synthetic nonce
+ * authenticates.
+ */
+function applyStream(draft: Draft, bytes: Stretch, nonceAt: number, keyAt: number): void {
+  draft.reserve(TAG_BYTES);
+  draft.encrypt(bytes, { at: 0, length: 0 }, nonceAt, keyAt);
 }

@@ -5,6 +5,7 @@ export {
   equalBytes,
   fromHex,
   hex,
+  latin1Text,
   lengthPrefixed,
   SecretBytes,
   utf8Bytes,

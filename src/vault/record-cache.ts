@@ -1,5 +1,5 @@
 import type { Barrier, Place } from '../barrier/index.ts';
-import { StrongroomError } from '../lib/index.ts';
+import { latin1Text, StrongroomError } from '../lib/index.ts';
 import type { Store } from '../store/index.ts';
 
 /** Entries over all kinds of record. The oldest go first. */
@@ -74,7 +74,7 @@ export class RecordCache implements Disposable {
       stored === undefined ? undefined : kind.decode(barrier.openValue(place, stored.value), id);
     this.#remember({
       id: cacheId,
-      storeKey: keyText(key),
+      storeKey: latin1Text(key),
       value,
       startsGeneration: kind.startsGeneration === true,
       dropsAll: kind.dropsAll === true,
@@ -129,7 +129,7 @@ export class RecordCache implements Disposable {
   #onApplied(keys: readonly Uint8Array[]): void {
     if (this.#byStoreKey.size === 0) return;
     for (const key of keys) {
-      const entry = this.#byStoreKey.get(keyText(key));
+      const entry = this.#byStoreKey.get(latin1Text(key));
       if (entry === undefined) continue;
       if (entry.dropsAll) {
         this.clear();
@@ -138,9 +138,4 @@ export class RecordCache implements Disposable {
       this.#forget(entry);
     }
   }
-}
-
-/** One character a byte: cheaper than hex, and equal exactly when the bytes are. */
-function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

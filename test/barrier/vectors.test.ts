@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { keyedHash } from '../../src/barrier/draft.ts';
 import {
   createBarrier,
   loadSodium,
@@ -8,7 +9,6 @@ import {
   type Place,
   sealKeyring,
 } from '../../src/barrier/index.ts';
-import { keyedHash } from '../../src/barrier/sodium.ts';
 import { fromHex, hex, SecretBytes, SeededRandom, utf8Bytes } from '../../src/lib/index.ts';
 import { keyringOf } from './fixture.ts';
 

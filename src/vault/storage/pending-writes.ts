@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../lib/index.ts';
+import { latin1Text, StrongroomError } from '../../lib/index.ts';
 import type { Write } from '../../store/index.ts';
 import type { Area } from './storage.ts';
 
@@ -28,7 +28,7 @@ export class PendingWrites {
   }
 
   add(write: Pending['write'], put?: PendingPut): void {
-    this.#byKey.set(nameOf(write.key), { write, put });
+    this.#byKey.set(latin1Text(write.key), { write, put });
     this.#checkSize();
   }
 
@@ -42,7 +42,7 @@ export class PendingWrites {
 
   /** `undefined` when the transaction did not touch the key; otherwise the value it will have. */
   look(key: Uint8Array): { readonly value: Uint8Array | undefined } | undefined {
-    const pending = this.#byKey.get(nameOf(key));
+    const pending = this.#byKey.get(latin1Text(key));
     if (pending !== undefined) {
       return { value: pending.write.kind === 'put' ? pending.write.value : undefined };
     }
@@ -79,11 +79,6 @@ export class PendingWrites {
       `Cannot write more than ${WRITES_MAX} records in one transaction, split it`,
     );
   }
-}
-
-/** Bytes as a map's key: one character each. */
-export function nameOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 function isWithin(key: Uint8Array, start: Uint8Array, end: Uint8Array): boolean {

@@ -1,8 +1,8 @@
 import { type Barrier, sealedRange } from '../../barrier/index.ts';
-import { StrongroomError } from '../../lib/index.ts';
+import { latin1Text, StrongroomError } from '../../lib/index.ts';
 import type { RangeRead, Read, Revision, Transaction, View } from '../../store/index.ts';
 import { ListingPage, storedChildren } from './children.ts';
-import { nameOf, PendingWrites } from './pending-writes.ts';
+import { PendingWrites } from './pending-writes.ts';
 import type { Area, Listing, StorageTransaction } from './storage.ts';
 import { type StorageOptions, storedBelow } from './storage-view.ts';
 import { KEYRING_RECORD, systemKey } from './system-record.ts';
@@ -79,14 +79,14 @@ class SealedTransaction implements OpenTransaction {
       // Looked up at each step, because the caller may write while it walks.
       const pending = this.#pending.look(entry.key);
       const value = pending === undefined ? entry.value : pending.value;
-      if (pending !== undefined) seen.add(nameOf(entry.key));
+      if (pending !== undefined) seen.add(latin1Text(entry.key));
       if (value === undefined) continue;
       const place = this.#barrier.openPlace(entry.key);
       yield { path: place.path, value: this.#barrier.openValue(place, value) };
     }
     for (const put of this.#pending.putsWithin(start, end)) {
       const value = this.#pending.look(put.key)?.value;
-      if (seen.has(nameOf(put.key)) || value === undefined) continue;
+      if (seen.has(latin1Text(put.key)) || value === undefined) continue;
       yield {
         path: put.path,
         value: this.#barrier.openValue({ ...put.area, path: put.path }, value),
@@ -154,7 +154,7 @@ class SealedTransaction implements OpenTransaction {
     if (pending !== undefined) return pending.value;
     const stored = this.#view.get(key);
     if (this.#reads.size >= READS_MAX) throw tooLarge(`read more than ${READS_MAX} records`);
-    this.#reads.set(nameOf(key), { key, revision: stored?.revision ?? (0 as Revision) });
+    this.#reads.set(latin1Text(key), { key, revision: stored?.revision ?? (0 as Revision) });
     return stored?.value;
   }
 
@@ -165,7 +165,7 @@ class SealedTransaction implements OpenTransaction {
    */
   #rememberKeyring(): void {
     const key = systemKey(KEYRING_RECORD);
-    const name = nameOf(key);
+    const name = latin1Text(key);
     if (this.#reads.has(name)) return;
     const revision = this.#view.get(key)?.revision ?? (0 as Revision);
     this.#reads.set(name, { key, revision });
@@ -177,7 +177,7 @@ class SealedTransaction implements OpenTransaction {
       throw tooLarge(`list more than ${RANGE_READS_MAX} folders`);
     }
     const read = { ...range, revision: this.#view.revision };
-    this.#rangeReads.set(nameOf(range.start), read);
+    this.#rangeReads.set(latin1Text(range.start), read);
     return read;
   }
 }
