@@ -30,7 +30,7 @@ function put(): Operation {
     pathTemplate: DATA,
     capability: 'create-or-update',
     engine,
-    exists: (storage, mount, { path }) => new Secret(storage, mount, path).record() !== undefined,
+    exists: (storage, mount, { path }) => new Secret(storage, mount, path).isThere(),
     request: messages.putRequest,
     response: messages.putResponse,
     run: {

@@ -1,8 +1,9 @@
 import { StrongroomError } from '../../lib/index.ts';
-import { decodeRecord, type EnginePlugin } from '../../vault/index.ts';
+import type { EnginePlugin } from '../../vault/index.ts';
 import { dataOperations } from './data-operations.ts';
 import { metadataOperations } from './metadata-operations.ts';
-import { kinds, type SecretRecord } from './secret.ts';
+import { kinds } from './secret.ts';
+import { decodeSecret } from './secret-record.ts';
 import { versionOperations } from './version-operations.ts';
 
 /** Versioned secrets: what Vault calls KV version 2. */
@@ -28,7 +29,7 @@ export function kvEngine(): EnginePlugin {
       events({ path, value, revision }) {
         const told = { path: path.join('/'), revision };
         if (value === undefined) return [{ ...told, kind: 'purge', version: 0 }];
-        const { change, changedVersions } = decodeRecord<SecretRecord>(value);
+        const { change, changedVersions } = decodeSecret(value);
         return changedVersions.map((version) => ({ ...told, kind: change, version }));
       },
     },

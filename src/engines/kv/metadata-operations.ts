@@ -9,11 +9,11 @@ import {
   newRecord,
   readConfig,
   Secret,
-  type SecretRecord,
   secretNotFound,
   writeConfig,
   writeRecord,
 } from './secret.ts';
+import type { SecretRecord } from './secret-record.ts';
 
 const METADATA = '{mount}/metadata/{path}';
 const engine = 'kv';
@@ -70,7 +70,7 @@ function writeMetadata(): readonly Operation[] {
       pathTemplate: METADATA,
       capability: 'create-or-update',
       engine,
-      exists: (storage, mount, { path }) => new Secret(storage, mount, path).record() !== undefined,
+      exists: (storage, mount, { path }) => new Secret(storage, mount, path).isThere(),
       request: messages.putMetadataRequest,
       response: messages.changeResponse,
       run: {

@@ -7,6 +7,12 @@ import {
   type StorageTransaction,
   type StorageView,
 } from '../../vault/index.ts';
+import {
+  decodeSecret,
+  encodeSecret,
+  type SecretRecord,
+  type VersionRecord,
+} from './secret-record.ts';
 
 /** Kinds of this engine's records. On disk: never renumber. */
 export const kinds = { config: 1, metadata: 2, data: 3 } as const;
@@ -21,29 +27,6 @@ const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
 const CUSTOM_ENTRIES_MAX = 64;
 const CUSTOM_KEY_BYTES_MAX = 128;
 const CUSTOM_VALUE_BYTES_MAX = 512;
-
-export interface VersionRecord {
-  readonly createdAtMs: number;
-  /** 0: not deleted. In the future: will be. */
-  readonly deletedAtMs: number;
-  readonly destroyed: boolean;
-}
-
-/** What is kept of a secret beside its data, under its path. */
-export interface SecretRecord {
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  readonly currentVersion: number;
-  /** By number, oldest first. */
-  readonly versions: readonly (VersionRecord & { readonly version: number })[];
-  readonly maxVersions: number;
-  readonly casRequired: boolean;
-  readonly deleteVersionAfterMs: number;
-  readonly customMetadata: Readonly<Record<string, string>>;
-  /** What the last change was, for watchers. */
-  readonly change: 'put' | 'delete' | 'undelete' | 'destroy' | 'metadata';
-  readonly changedVersions: readonly number[];
-}
 
 export interface MountConfig {
   readonly maxVersions: number;
@@ -71,7 +54,12 @@ export class Secret<Storage extends StorageView> {
 
   record(): SecretRecord | undefined {
     const bytes = this.#storage.get(this.#mount.area(kinds.metadata), this.#segments);
-    return bytes === undefined ? undefined : decodeRecord<SecretRecord>(bytes);
+    return bytes === undefined ? undefined : decodeSecret(bytes);
+  }
+
+  /** Whether it has a record, without opening it. */
+  isThere(): boolean {
+    return this.#storage.has(this.#mount.area(kinds.metadata), this.#segments);
   }
 
   /** @throws StrongroomError `kv.not-found` */
@@ -113,7 +101,7 @@ export function writeRecord(
   secret: Secret<StorageTransaction>,
   record: SecretRecord,
 ): void {
-  storage.put(mount.area(kinds.metadata), secret.metadataPath, encodeRecord(record));
+  storage.put(mount.area(kinds.metadata), secret.metadataPath, encodeSecret(record));
 }
 
 export function newRecord(nowMs: number): SecretRecord {

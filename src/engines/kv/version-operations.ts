@@ -1,6 +1,7 @@
 import { defineOperation, type Operation, type WriteContext } from '../../vault/index.ts';
 import * as messages from './messages.ts';
-import { isDeleted, Secret, type SecretRecord, writeRecord } from './secret.ts';
+import { isDeleted, Secret, writeRecord } from './secret.ts';
+import type { SecretRecord } from './secret-record.ts';
 import { dropData } from './write-version.ts';
 
 const engine = 'kv';

@@ -6,9 +6,9 @@ import {
   newRecord,
   readConfig,
   Secret,
-  type SecretRecord,
   writeRecord,
 } from './secret.ts';
+import type { SecretRecord } from './secret-record.ts';
 
 /**
  * Adds a version: two records, the data and what is kept beside it. Versions over the bound go, the

@@ -40,9 +40,12 @@ export class PendingWrites {
     this.#checkSize();
   }
 
-  /** `undefined` when the transaction did not touch the key; otherwise the value it will have. */
-  look(key: Uint8Array): { readonly value: Uint8Array | undefined } | undefined {
-    const pending = this.#byKey.get(latin1Text(key));
+  /** `name`: the key's `latin1Text`, if known. `undefined` when the transaction did not touch the key; otherwise the value it will have. */
+  look(
+    key: Uint8Array,
+    name = latin1Text(key),
+  ): { readonly value: Uint8Array | undefined } | undefined {
+    const pending = this.#byKey.get(name);
     if (pending !== undefined) {
       return { value: pending.write.kind === 'put' ? pending.write.value : undefined };
     }

@@ -1,6 +1,13 @@
 import { type Barrier, sealedRange } from '../../barrier/index.ts';
 import { latin1Text, StrongroomError } from '../../lib/index.ts';
-import type { RangeRead, Read, Revision, Transaction, View } from '../../store/index.ts';
+import type {
+  RangeRead,
+  Read,
+  Revision,
+  StoredValue,
+  Transaction,
+  View,
+} from '../../store/index.ts';
 import { ListingPage, storedChildren } from './children.ts';
 import { PendingWrites } from './pending-writes.ts';
 import type { Area, Listing, StorageTransaction } from './storage.ts';
@@ -32,6 +39,7 @@ class SealedTransaction implements OpenTransaction {
   readonly #pending = new PendingWrites();
   readonly #reads = new Map<string, Read>();
   readonly #rangeReads = new Map<string, RangeRead>();
+  #hasKeyring = false;
 
   constructor({ view, barrier }: StorageOptions) {
     this.#view = view;
@@ -50,6 +58,10 @@ class SealedTransaction implements OpenTransaction {
     const place = { ...area, path };
     const sealed = this.#read(this.#barrier.sealPlace(place));
     return sealed === undefined ? undefined : this.#barrier.openValue(place, sealed);
+  }
+
+  has(area: Area, path: readonly string[]): boolean {
+    return this.#read(this.#barrier.sealPlace({ ...area, path })) !== undefined;
   }
 
   async list(
@@ -150,12 +162,10 @@ class SealedTransaction implements OpenTransaction {
 
   /** Its own writes first: they do not depend on what is stored, so nothing is remembered. */
   #read(key: Uint8Array): Uint8Array | undefined {
-    const pending = this.#pending.look(key);
+    const name = latin1Text(key);
+    const pending = this.#pending.look(key, name);
     if (pending !== undefined) return pending.value;
-    const stored = this.#view.get(key);
-    if (this.#reads.size >= READS_MAX) throw tooLarge(`read more than ${READS_MAX} records`);
-    this.#reads.set(latin1Text(key), { key, revision: stored?.revision ?? (0 as Revision) });
-    return stored?.value;
+    return this.#remember(key, name)?.value;
   }
 
   /**
@@ -164,11 +174,17 @@ class SealedTransaction implements OpenTransaction {
    * epoch that was swept and dropped.
    */
   #rememberKeyring(): void {
+    if (this.#hasKeyring) return;
+    this.#hasKeyring = true;
     const key = systemKey(KEYRING_RECORD);
-    const name = latin1Text(key);
-    if (this.#reads.has(name)) return;
-    const revision = this.#view.get(key)?.revision ?? (0 as Revision);
-    this.#reads.set(name, { key, revision });
+    this.#remember(key, latin1Text(key));
+  }
+
+  #remember(key: Uint8Array, name: string): StoredValue | undefined {
+    const stored = this.#view.get(key);
+    if (this.#reads.size >= READS_MAX) throw tooLarge(`read more than ${READS_MAX} records`);
+    this.#reads.set(name, { key, revision: stored?.revision ?? (0 as Revision) });
+    return stored;
   }
 
   #rememberBelow(area: Area, folder: readonly string[]): RangeRead {

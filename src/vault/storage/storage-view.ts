@@ -42,6 +42,10 @@ class SealedView implements StorageView {
     return stored === undefined ? undefined : this.#barrier.openValue(place, stored.value);
   }
 
+  has(area: Area, path: readonly string[]): boolean {
+    return this.#view.get(this.#barrier.sealPlace({ ...area, path })) !== undefined;
+  }
+
   async list(
     area: Area,
     folder: readonly string[],

@@ -21,6 +21,11 @@ export interface StorageView extends Disposable {
   readonly revision: Revision;
   /** Synchronous. The bytes are the caller's. */
   get(area: Area, path: readonly string[]): Uint8Array | undefined;
+  /**
+   * Whether a record is there, which is not opened: for what may depend on that alone, because only
+   * `get` proves that it is authentic.
+   */
+  has(area: Area, path: readonly string[]): boolean;
   /** At most `limit` names after `after`. Costs a look at each child of the folder, not below. */
   list(
     area: Area,
