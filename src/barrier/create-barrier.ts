@@ -19,6 +19,7 @@ import { HedgedNonces } from './hedged-nonce.ts';
 import { KeyCache } from './key-cache.ts';
 import { type Keyring, UUID_BYTES } from './keyring.ts';
 import type { Place } from './place.ts';
+import { PlaceCache, type PlaceSealer } from './place-cache.ts';
 import {
   checkPlace,
   checkPlaceKey,
@@ -58,15 +59,14 @@ class KeyringBarrier implements Barrier {
   readonly #nonces: HedgedNonces;
   /** Apart, because store keys stay in the cache and ciphertext goes. */
   readonly #slabs = { places: new ByteSlab(), values: new ByteSlab() };
-  /** Plaintext place, as one string, to its store key. */
-  readonly #sealedPlaces: RecentCache<string, Uint8Array>;
+  readonly #sealedPlaces: PlaceCache;
   /** Store key of a name, as one string, to the name. */
   readonly #openedNames: RecentCache<string, string>;
 
   constructor({ keyring, random, namesCachedMax = NAMES_CACHED_MAX }: BarrierOptions) {
     this.#keys = new KeyCache(keyring);
     this.#nonces = new HedgedNonces(random);
-    this.#sealedPlaces = new RecentCache(namesCachedMax);
+    this.#sealedPlaces = new PlaceCache(this.#placeSealer(), namesCachedMax);
     this.#openedNames = new RecentCache(namesCachedMax);
   }
 
@@ -196,34 +196,26 @@ class KeyringBarrier implements Barrier {
     return this.#keys;
   }
 
-  /** From the cache when it can: what is there was checked when it was sealed. */
+  #placeSealer(): PlaceSealer {
+    return {
+      head: (place) => {
+        checkPlace(place);
+        // Raises for a namespace without a key, before anything of it can be cached.
+        this.#unsealed().nameKeys(place.namespace);
+        return placeHead(place);
+      },
+      name: (place, folder, name) => {
+        const nameKeys = this.#unsealed().nameKeys(place.namespace);
+        const key = sealSegment(nameKeys, folder, name, this.#slabs.places);
+        checkPlaceKey(key);
+        return key;
+      },
+    };
+  }
+
   #placeKey(place: Place): Uint8Array {
-    const keys = this.#unsealed();
-    return this.#sealedPlaces.get(cacheName(place, place.path.length)) ?? this.#seal(keys, place);
-  }
-
-  /** Begins with the deepest folder above it that is known; siblings share it. */
-  #seal(keys: KeyCache, place: Place): Uint8Array {
-    checkPlace(place);
-    const nameKeys = keys.nameKeys(place.namespace);
-    let depth = place.path.length;
-    let key: Uint8Array | undefined;
-    while (key === undefined && depth > 0) {
-      depth--;
-      key = this.#sealedPlaces.get(cacheName(place, depth));
-    }
-    if (key === undefined) key = this.#remember(place, 0, placeHead(place));
-    for (; depth < place.path.length; depth++) {
-      key = sealSegment(nameKeys, key, place.path[depth] ?? '', this.#slabs.places);
-      checkPlaceKey(key);
-      this.#remember(place, depth + 1, key);
-    }
-    return key;
-  }
-
-  #remember(place: Place, depth: number, key: Uint8Array): Uint8Array {
-    this.#sealedPlaces.set(cacheName(place, depth), key);
-    return key;
+    this.#unsealed();
+    return this.#sealedPlaces.key(place);
   }
 
   /** Opens the segment that fills `[at, at + length)` of a store key. */
@@ -241,20 +233,6 @@ class KeyringBarrier implements Barrier {
     this.#openedNames.set(sealed, name);
     return name;
   }
-}
-
-/**
- * Names the place of the first `depth` segments: each part carries its length, so that no two places
- * share a name. A uuid of another length is no place, and has no name that one could have.
- */
-function cacheName({ namespace, mount, kind, path }: Place, depth: number): string {
-  if (namespace.length !== UUID_BYTES || mount.length !== UUID_BYTES) return '';
-  let name = `${latin1Text(namespace)}${latin1Text(mount)}${kind}`;
-  for (let at = 0; at < depth; at++) {
-    const segment = path[at] ?? '';
-    name += `/${segment.length}:${segment}`;
-  }
-  return name;
 }
 
 /** Everything that a value must not be moved away from: never the Raft index, so that a rewrap or
