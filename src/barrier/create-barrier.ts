@@ -35,8 +35,11 @@ const VALUE_FORMAT = 1;
 /** format (1) | epoch (4), before the sealed message. */
 const VALUE_HEAD_BYTES = 5;
 const VALUE_LABEL = utf8Bytes('strongroom/barrier/value/v1');
-/** Sealed folders and opened names kept; each is a few hundred bytes. */
-const NAMES_CACHED_MAX = 16_384;
+/**
+ * Names kept, each a few hundred bytes. A secret has two or three sealed ones: of its history, and of
+ * the versions in use. Opened ones are for lists.
+ */
+const NAMES_CACHED_MAX = { sealed: 65_536, opened: 16_384 } as const;
 
 /** What a sealed value is longer than its plaintext. */
 export const VALUE_OVERHEAD_BYTES = VALUE_HEAD_BYTES + SEALED_OVERHEAD_BYTES;
@@ -45,7 +48,7 @@ export interface BarrierOptions {
   /** Copied: the caller disposes its own. */
   readonly keyring: Keyring;
   readonly random: Random;
-  /** Bound of the cache of names, 16,384 unless told. */
+  /** Bound of each cache of names, instead of the usual ones. */
   readonly namesCachedMax?: number;
 }
 
@@ -63,11 +66,14 @@ class KeyringBarrier implements Barrier {
   /** Store key of a name, as one string, to the name. */
   readonly #openedNames: RecentCache<string, string>;
 
-  constructor({ keyring, random, namesCachedMax = NAMES_CACHED_MAX }: BarrierOptions) {
+  constructor({ keyring, random, namesCachedMax }: BarrierOptions) {
     this.#keys = new KeyCache(keyring);
     this.#nonces = new HedgedNonces(random);
-    this.#sealedPlaces = new PlaceCache(this.#placeSealer(), namesCachedMax);
-    this.#openedNames = new RecentCache(namesCachedMax);
+    this.#sealedPlaces = new PlaceCache(
+      this.#placeSealer(),
+      namesCachedMax ?? NAMES_CACHED_MAX.sealed,
+    );
+    this.#openedNames = new RecentCache(namesCachedMax ?? NAMES_CACHED_MAX.opened);
   }
 
   get epoch(): number {

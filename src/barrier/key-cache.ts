@@ -1,7 +1,7 @@
 import { hex, latin1Text, lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
 import { keyedHash } from './draft.ts';
 import { Keyring } from './keyring.ts';
-import type { Uuid } from './place.ts';
+import { isSameUuid, type Uuid } from './place.ts';
 import { NameKeys } from './sealed-segment.ts';
 import { KEY_BYTES } from './sodium.ts';
 
@@ -15,6 +15,7 @@ const LABELS = {
 
 /** What is derived for one namespace. */
 interface NamespaceKeys {
+  readonly namespace: Uuid;
   readonly names: NameKeys;
   /** By epoch. */
   readonly values: Map<number, Uint8Array>;
@@ -26,6 +27,8 @@ export class KeyCache implements Disposable {
   /** By the namespace's uuid, one character a byte. */
   readonly #derived = new Map<string, NamespaceKeys>();
   #derivedCount = 0;
+  /** Requests come in runs for one namespace. */
+  #latest: NamespaceKeys | undefined;
 
   /** Copies the keys of `keyring`. */
   constructor(keyring: Keyring) {
@@ -85,11 +88,20 @@ export class KeyCache implements Disposable {
   }
 
   #derivedOf(namespace: Uuid): NamespaceKeys {
+    if (this.#latest !== undefined && isSameUuid(this.#latest.namespace, namespace)) {
+      return this.#latest;
+    }
     const name = latin1Text(namespace);
-    const known = this.#derived.get(name);
-    if (known !== undefined) return known;
-    const names = new NameKeys(this.#namespaceKey(namespace), namespace);
-    const made = { names, values: new Map<number, Uint8Array>() };
+    this.#latest = this.#derived.get(name) ?? this.#derive(namespace, name);
+    return this.#latest;
+  }
+
+  #derive(namespace: Uuid, name: string): NamespaceKeys {
+    const made = {
+      namespace: Uint8Array.from(namespace),
+      names: new NameKeys(this.#namespaceKey(namespace), namespace),
+      values: new Map<number, Uint8Array>(),
+    };
     this.#makeRoom();
     this.#derived.set(name, made);
     this.#derivedCount++;
@@ -119,6 +131,7 @@ export class KeyCache implements Disposable {
       for (const key of values.values()) key.fill(0);
     }
     this.#derived.clear();
+    this.#latest = undefined;
     this.#derivedCount = 0;
   }
 }

@@ -1,6 +1,9 @@
 import { latin1Text } from '../lib/index.ts';
 import { UUID_BYTES } from './keyring.ts';
-import type { Place, Uuid } from './place.ts';
+import { isSameUuid, type Place, type Uuid } from './place.ts';
+
+/** Store keys of one generation, together: long paths must not fill the memory. */
+const GENERATION_BYTES_MAX = 8 * 1024 * 1024;
 
 /** A sealed name: its store key, and what is known below it. */
 interface Folder {
@@ -57,7 +60,8 @@ export class PlaceCache {
   /** Completes the young tree down to `place`: from the old one while it goes, then by sealing. */
   #add(place: Place): Uint8Array {
     const head = this.#sealer.head(place);
-    if (this.#young.names >= this.#generationMax) {
+    const { names, bytes } = this.#young;
+    if (names >= this.#generationMax || bytes >= GENERATION_BYTES_MAX) {
       this.#old = this.#young;
       this.#young = new Generation();
     }
@@ -78,6 +82,7 @@ class Generation {
   /** Requests come in runs for one mount. */
   #latest: Mount | undefined;
   names = 0;
+  bytes = 0;
 
   root(place: Place): Folder | undefined {
     return this.#mountOf(place)?.kinds.get(place.kind);
@@ -104,6 +109,7 @@ class Generation {
     folder.below ??= new Map();
     folder.below.set(name, added);
     this.names++;
+    this.bytes += key.length;
     return added;
   }
 
@@ -111,8 +117,8 @@ class Generation {
     const latest = this.#latest;
     if (
       latest !== undefined &&
-      isSame(latest.mount, place.mount) &&
-      isSame(latest.namespace, place.namespace)
+      isSameUuid(latest.mount, place.mount) &&
+      isSameUuid(latest.namespace, place.namespace)
     ) {
       return latest;
     }
@@ -125,11 +131,4 @@ class Generation {
 
 function mountText({ namespace, mount }: Place): string {
   return latin1Text(namespace) + latin1Text(mount);
-}
-
-/** For bytes that are no secret: stops at the first difference. */
-function isSame(a: Uuid, b: Uuid): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
 }

@@ -176,6 +176,35 @@ describe('epochs', () => {
 });
 
 describe('sealed places', () => {
+  test('a key that was handed out keeps its bytes, whatever is sealed and opened after', () => {
+    using barrier = barrierOf(19, 8);
+    const names = Array.from({ length: 40 }, (_, i) => placeOf('folder', `name-${i}`));
+    const keys = names.map((place) => barrier.sealPlace(place));
+    const before = keys.map(hex);
+    for (const [i, place] of names.entries()) {
+      const sealed = barrier.sealValue(place, utf8Bytes(`value ${i}`));
+      expect(barrier.openValue(place, sealed)).toEqual(utf8Bytes(`value ${i}`));
+      expect(barrier.openPlace(keys[i] ?? sealed).path).toEqual(place.path);
+    }
+    expect(keys.map(hex)).toEqual(before);
+    expect(names.map((place) => hex(barrier.sealPlace(place)))).toEqual(before);
+  });
+
+  test('a bad place is refused also where a good one like it is known', () => {
+    using barrier = barrierOf(18);
+    barrier.sealPlace(placeOf('a', 'b'));
+    const bad: readonly Place[] = [
+      { ...placeOf('a', 'b'), kind: 3.5 },
+      { ...placeOf('a', 'b'), namespace: rootNamespace.subarray(1) },
+      { ...placeOf('a', 'b'), mount: new Uint8Array(17).fill(7) },
+      placeOf('a', 'b', ''),
+      placeOf('a', '', 'b'),
+    ];
+    for (const place of bad) {
+      expect(codeOf(() => barrier.sealPlace(place))).toBe('request.invalid');
+    }
+  });
+
   test('any place opens to itself, with and without a cache', () => {
     using barrier = barrierOf(20);
     using forgetful = barrierOf(20, 1);

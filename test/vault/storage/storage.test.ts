@@ -50,6 +50,28 @@ describe('a storage view', () => {
     expect(view.get({ ...area, namespace: tenant }, ['a', 'b'])).toBeUndefined();
   });
 
+  test('tells whether a record is there without opening it', () => {
+    using barrier = barrierOf(1);
+    const store = storeOf(barrier, ['a/b']);
+    store.rows = store.rows.map((row) => ({ ...row, value: new Uint8Array(3) }));
+    using view = openStorageView({ view: store.view(), barrier });
+    expect([view.has(area, ['a', 'b']), view.has(area, ['a'])]).toEqual([true, false]);
+    expect(codeOf(() => view.get(area, ['a', 'b']))).toBe('barrier.tampered');
+  });
+
+  test('a transaction that only asked whether a record is there conflicts when it comes', () => {
+    using barrier = barrierOf(1);
+    const store = storeOf(barrier, ['a']);
+    using tx = openStorageTransaction({ view: store.view(), barrier });
+    expect(tx.has(area, ['b'])).toBe(false);
+    tx.put(area, ['c'], utf8Bytes('c'));
+    expect(tx.has(area, ['c'])).toBe(true);
+    tx.delete(area, ['a']);
+    expect(tx.has(area, ['a'])).toBe(false);
+    write(store, barrier, (other) => other.put(area, ['b'], utf8Bytes('b')));
+    expect(store.apply(tx.toTransaction()).kind).toBe('conflict');
+  });
+
   test('lists direct children sorted, folders with a slash, a record and folder of one name twice', async () => {
     using barrier = barrierOf(2);
     const store = storeOf(barrier, ['z', 'b/x/y', 'b/w', 'a', 'a/1', 'c/d/e/f']);
