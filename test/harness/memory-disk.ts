@@ -38,6 +38,8 @@ export class MemoryDisk implements LogReader {
   #taken: Log;
   #durable: Log;
   #hard: HardState = { term: 0 as Term, vote: undefined, commit: 0 as LogIndex };
+  /** What the next synced write takes along. */
+  #carried: HardState = this.#hard;
 
   constructor(membership: Membership) {
     const base = { index: 0 as LogIndex, term: 0 as Term, membership };
@@ -68,19 +70,23 @@ export class MemoryDisk implements LogReader {
 
   persist(ready: Ready): void {
     this.#durable = written(this.#durable, ready);
-    this.#hard = ready.hard ?? this.#hard;
+    this.#carried = ready.hard ?? this.#carried;
+    if (ready.mustSync) this.#hard = this.#carried;
   }
 
   /** Everything that was not durable is gone. */
   powerCut(): void {
     this.#taken = this.#durable;
+    this.#carried = this.#hard;
   }
 
   /** For tests that begin in the middle of a story. */
   preset(hard: HardState, entries: readonly Entry[]): void {
     this.#hard = hard;
+    this.#carried = hard;
     this.#durable = appended(this.#durable, entries);
     this.#taken = this.#durable;
+    this.#carried = this.#hard;
   }
 
   /** Forgets entries up to `meta.index`, of which `meta` is a snapshot. */

@@ -1,5 +1,6 @@
 import { invariant } from '../../lib/index.ts';
 import { ApplyQueue } from './apply-queue.ts';
+import { DurableCommit } from './durable-commit.ts';
 import { Inflights } from './inflights.ts';
 import { LogView } from './log-view.ts';
 import { members } from './membership.ts';
@@ -33,6 +34,7 @@ export class CoreState {
   readonly rounds = new ReadRounds();
   readonly forwarded: ForwardedReads;
   readonly storage: StorageWatch;
+  readonly durableCommit: DurableCommit;
 
   term: Term;
   vote: NodeId | undefined;
@@ -90,6 +92,7 @@ export class CoreState {
     this.vote = initial.hard.vote;
     // A commit-only change may have missed the disk while the state machine's own write did not.
     this.commit = Math.max(initial.hard.commit, initial.applied) as LogIndex;
+    this.durableCommit = new DurableCommit(this.commit);
     this.membership = initial.membership;
     this.removed = initial.membership.removed.includes(this.id);
     this.electionTimeout = this.#drawElectionTimeout();
@@ -220,8 +223,17 @@ export class CoreState {
     this.commit = index;
   }
 
+  /** What peers may be told is committed: see `DurableCommit`. */
+  get announcedCommit(): LogIndex {
+    const { index } = this.durableCommit;
+    return this.pendingChangeIndex > index ? index : this.commit;
+  }
+
   /** What a storage receipt covers is stable. */
   stable(receipt: StorageReceipt): void {
+    if (receipt.commit !== undefined && this.durableCommit.written(receipt.commit)) {
+      if (this.role === 'leader') this.replicationDue = true;
+    }
     if (receipt.snapshotIndex !== undefined) {
       this.log.snapshotStable(receipt.snapshotIndex);
       if (this.log.pendingSnapshot === undefined) this.apply.restored(receipt.snapshotIndex);

@@ -62,7 +62,9 @@ export class ReadyMaker {
   #applyTo(): LogIndex {
     const { log, apply, commit } = this.#core;
     if (apply.budget === 0) return apply.applying;
-    return Math.min(commit, log.durableIndex()) as LogIndex;
+    const { held } = this.#core.durableCommit;
+    const to = Math.min(commit, log.durableIndex()) as LogIndex;
+    return held === undefined ? to : (Math.min(to, held - 1) as LogIndex);
   }
 
   ready(): Ready {
@@ -70,10 +72,12 @@ export class ReadyMaker {
     const core = this.#core;
     const soft = this.#softChanged() ? { leader: core.leader, role: core.role } : undefined;
     const voteChanged = this.#voteChanged();
-    const hard = this.#hardChanged() ? core.hard : undefined;
     const { entries, snapshot } = core.log.take();
     const apply = this.#takeApply();
-    const writes = hard !== undefined || entries.length > 0 || snapshot !== undefined;
+    const commitMustSync = this.#commitMustSync();
+    const hard = this.#hardChanged() || commitMustSync ? core.hard : undefined;
+    const mustSync = voteChanged || commitMustSync || entries.length > 0 || snapshot !== undefined;
+    const writes = hard !== undefined || mustSync;
     const ready: Ready = {
       soft,
       hard,
@@ -81,11 +85,11 @@ export class ReadyMaker {
       snapshot,
       sendNow: core.sendNow,
       afterPersist: core.afterPersist,
-      receipt: writes ? this.#receipt(snapshot?.index) : undefined,
+      receipt: writes ? this.#receipt(snapshot?.index, mustSync) : undefined,
       apply,
       reads: core.reads,
       failedReads: core.failedReads,
-      mustSync: voteChanged || entries.length > 0 || snapshot !== undefined,
+      mustSync,
     };
     core.sendNow = [];
     core.afterPersist = [];
@@ -102,12 +106,22 @@ export class ReadyMaker {
    * Names the last entry of the log as it is now, whether or not this `Ready` brings it: an earlier
    * one did, its write comes first, and its own receipt may be from a term that is over.
    */
-  #receipt(snapshotIndex: LogIndex | undefined): StorageReceipt {
-    const { log, term, storage } = this.#core;
+  #receipt(snapshotIndex: LogIndex | undefined, mustSync: boolean): StorageReceipt {
+    const { log, term, storage, durableCommit } = this.#core;
+    const commit = mustSync ? this.#core.commit : undefined;
+    if (commit !== undefined) durableCommit.asked(commit);
     const lastIndex = log.lastIndex();
-    const receipt = { term, lastIndex, lastTerm: log.lastTerm(), snapshotIndex };
+    const receipt = { term, lastIndex, lastTerm: log.lastTerm(), snapshotIndex, commit };
     storage.handedOut(receipt);
     return receipt;
+  }
+
+  /** A membership change waits for it: here to be applied, or on the leader to be told. */
+  #commitMustSync(): boolean {
+    const { role, commit, pendingChangeIndex, durableCommit } = this.#core;
+    const { held, index } = durableCommit;
+    const waits = held !== undefined || (role === 'leader' && pendingChangeIndex > index);
+    return waits && durableCommit.isMissing(held ?? commit);
   }
 
   #takeApply(): readonly Entry[] {
@@ -118,7 +132,19 @@ export class ReadyMaker {
     const bytesMax = Math.min(apply.budget, options.appendBytesMax);
     const entries = log.slice(from, (to + 1) as LogIndex, bytesMax);
     invariant(entries !== undefined, 'A committed entry is not in the log', { from, to });
-    apply.hand(entries);
-    return entries;
+    const ready = this.#upToHeldChange(entries);
+    apply.hand(ready);
+    return ready;
+  }
+
+  #upToHeldChange(entries: readonly Entry[]): readonly Entry[] {
+    const { durableCommit } = this.#core;
+    const at = entries.findIndex(
+      ({ kind, index }) => kind === 'membership' && index > durableCommit.index,
+    );
+    const change = entries[at];
+    if (change === undefined) return entries;
+    durableCommit.hold(change.index);
+    return entries.slice(0, at);
   }
 }

@@ -27,6 +27,8 @@ export interface StorageReceipt {
   readonly lastIndex: LogIndex;
   readonly lastTerm: Term;
   readonly snapshotIndex: LogIndex | undefined;
+  /** The commit index that is durable with it; `undefined` when the write need not be synced. */
+  readonly commit: LogIndex | undefined;
 }
 
 /** A read that may be answered once the state machine has applied `index`. */
@@ -62,12 +64,15 @@ export interface Ready {
   readonly sendNow: readonly Message[];
   readonly afterPersist: readonly Message[];
   readonly receipt: StorageReceipt | undefined;
-  /** Committed and durable here: hand to the state machine in order, then `applied(index)`. */
+  /** Committed and durable here, a membership change also as committed: hand to the state machine in order, then `applied(index)`. */
   readonly apply: readonly Entry[];
   readonly reads: readonly ReadState[];
   /** Reads that this node can no longer answer (leader lost): fail them, the caller asks again. */
   readonly failedReads: readonly number[];
-  /** Term, vote or entries changed: the write must be synced. A commit-only change may ride along. */
+  /**
+   * The write must be synced: term, vote or entries changed, or a membership change waits for the
+   * commit index. Any other change of the commit index alone may ride along with a later write.
+   */
   readonly mustSync: boolean;
 }
 

@@ -65,7 +65,8 @@ export function flushReplication(core: CoreState): void {
   if (!core.replicationDue || core.role !== 'leader') return;
   core.replicationDue = false;
   for (const [node, progress] of core.progress) {
-    const commitNews = core.commit > progress.commitSent && progress.commitSent < progress.next - 1;
+    const commitNews =
+      core.announcedCommit > progress.commitSent && progress.commitSent < progress.next - 1;
     const evenIfEmpty = progress.wantsProbe || commitNews;
     progress.wantsProbe = false;
     let sent = sendAppend(core, node, progress, evenIfEmpty);
@@ -90,7 +91,7 @@ function sendAppend(
   if (prevTerm === undefined || entries === undefined) return sendSnapshot(core, node, progress);
   if (entries.length === 0 && !evenIfEmpty) return false;
   const last = (prevIndex + entries.length) as LogIndex;
-  const commit = Math.min(core.commit, last) as LogIndex;
+  const commit = Math.min(core.announcedCommit, last) as LogIndex;
   core.say({
     kind: 'append',
     from: core.id,
@@ -120,7 +121,7 @@ function sendSnapshot(core: CoreState, node: NodeId, progress: Progress): false 
 export function sendHeartbeats(core: CoreState): void {
   for (const [node, progress] of core.progress) {
     // Not beyond what the peer is known to hold: its tail may be another leader's.
-    const commit = Math.min(progress.match, core.commit) as LogIndex;
+    const commit = Math.min(progress.match, core.announcedCommit) as LogIndex;
     const context = core.rounds.current;
     core.say({ kind: 'heartbeat', from: core.id, to: node, term: core.term, commit, context });
   }

@@ -220,6 +220,55 @@ describe('membership', () => {
     expect(leader.status.commit).toBeGreaterThan(1);
   });
 
+  test.each(['demote', 'remove'] as const)(
+    'two voters: a power cut before it is on disk that a %s is committed leaves one who can lead',
+    (kind) => {
+      const cluster = new CoreCluster({ voters: [1, 2] });
+      const leader = cluster.elect(1);
+      cluster.run(2);
+      cluster.drop((message) => message.kind === 'append-response');
+      leader.core.proposeMembership(change(kind, 2));
+      cluster.stabilize();
+      // The other voter's log is now the longer one on disk, so the leader cannot get its vote.
+      leader.slowDisk = true;
+      leader.propose('x');
+      cluster.stabilize();
+      expect(cluster.node(2).disk.durableLast).toBeGreaterThan(leader.disk.durableLast);
+      cluster.heal();
+      cluster.run(2);
+      const { commit, membership } = leader.status;
+      expect(commit).toBe(2);
+      expect([membership.voters, cluster.node(2).status.membership.voters]).toEqual([
+        [1, 2],
+        [1, 2],
+      ]);
+      leader.restart();
+      leader.slowDisk = false;
+      cluster.run(100);
+      expect(cluster.leader).toBeDefined();
+    },
+  );
+
+  test('two voters: a removal takes effect, and is told, once it is on disk that it is committed', () => {
+    const cluster = new CoreCluster({ voters: [1, 2] });
+    const leader = cluster.elect(1);
+    cluster.run(2);
+    leader.core.proposeMembership(change('remove', 2));
+    cluster.settle();
+    leader.slowDisk = true;
+    cluster.run(2);
+    expect(leader.status).toMatchObject({ commit: 2, applied: 1 });
+    expect(cluster.node(2).status).toMatchObject({ commit: 1, removed: false });
+    while (leader.persistOne());
+    cluster.run(2);
+    expect(leader.status).toMatchObject({ applied: 2, membership: { voters: [1] } });
+    cluster.node(2).crash();
+    leader.restart();
+    leader.slowDisk = false;
+    cluster.run(60);
+    expect(leader.status).toMatchObject({ role: 'leader', membership: { voters: [1] } });
+  });
+
   test('the last voter is neither removed nor demoted', () => {
     const cluster = new CoreCluster({ voters: [1], learners: [2] });
     const leader = cluster.elect(1);
