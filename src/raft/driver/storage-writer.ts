@@ -76,10 +76,12 @@ export class StorageWriter {
     this.#pump();
   }
 
-  /** Whether this node still has to catch up before it votes: kept with the mark, at once. */
+  /**
+   * Whether this node still has to catch up before it votes: kept with the mark. Resolves when it
+   * is durable, or the writer was abandoned.
+   */
   async setRecovering(recovering: boolean): Promise<void> {
     this.#wanted = { ...this.#wanted, recovering };
-    this.#markedAtMs = Number.NEGATIVE_INFINITY;
     this.#pump();
     await this.idle();
   }
@@ -224,6 +226,7 @@ export class StorageWriter {
 
   #isMarkDue(): boolean {
     const { clock, markLagMs } = this.#options;
+    if (this.#wanted.recovering !== this.#mark.recovering) return true;
     return this.#wanted !== this.#mark && clock.monotonicMs() - this.#markedAtMs >= markLagMs;
   }
 
