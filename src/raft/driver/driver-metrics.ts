@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Histogram, Metrics } from '../../telemetry/index.ts';
+import type { CoreStatus } from '../core/index.ts';
 
 export interface DriverMetrics {
   readonly term: Gauge;
@@ -64,4 +65,14 @@ export function driverMetrics(metrics: Metrics): DriverMetrics {
       buckets: SECONDS,
     }),
   };
+}
+
+/** What is looked at once a tick. */
+export function observeStatus(metrics: DriverMetrics, status: CoreStatus, logBytes: number): void {
+  metrics.term.set(status.term);
+  metrics.commitIndex.set(status.commit);
+  metrics.appliedIndex.set(status.applied);
+  metrics.lastIndex.set(status.lastIndex);
+  metrics.isLeader.set(status.role === 'leader' ? 1 : 0);
+  metrics.logBytes.set(logBytes);
 }

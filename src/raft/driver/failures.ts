@@ -1,5 +1,8 @@
-import { StrongroomError } from '../../lib/index.ts';
-import type { NodeId } from '../core/index.ts';
+import { InvariantError, StrongroomError, unreachable } from '../../lib/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { MembershipChange, NodeId, RaftCore } from '../core/index.ts';
+
+type MembershipOutcome = ReturnType<RaftCore['proposeMembership']>;
 
 export function notLeader(leader: NodeId | undefined): StrongroomError {
   const who = leader === undefined ? 'no leader is known yet' : `node ${leader} is the leader`;
@@ -35,4 +38,51 @@ export function stopped(node: NodeId): StrongroomError {
 
 export function cancelled(what: string): StrongroomError {
   return new StrongroomError('request.cancelled', `The caller called off ${what}`);
+}
+
+export function removed(node: NodeId): StrongroomError {
+  return new StrongroomError(
+    'raft.stopped',
+    `Node ${node} was removed from the cluster; start it again under a new id with empty directories to add it anew`,
+  );
+}
+
+export function transferFailed(message: string, target?: NodeId): StrongroomError {
+  return new StrongroomError('raft.transfer-failed', message, {
+    details: target === undefined ? {} : { target },
+  });
+}
+
+/** What a membership change that was not taken up is to its caller. */
+export function membershipFailed(
+  change: MembershipChange,
+  outcome: Exclude<MembershipOutcome, { readonly kind: 'accepted' }>,
+): StrongroomError {
+  switch (outcome.kind) {
+    case 'not-leader':
+      return notLeader(outcome.leader);
+    case 'transferring':
+      return notLeader(undefined);
+    case 'overloaded':
+      return overloaded();
+    case 'refused':
+      return new StrongroomError(
+        'raft.membership-refused',
+        `Cannot ${change.kind} node ${change.node}: ${outcome.because}`,
+        { details: { node: change.node } },
+      );
+    default:
+      return unreachable(outcome);
+  }
+}
+
+/** Says why a node ended by itself. */
+export function logEnding(log: Logger, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof InvariantError) {
+    log.error({ invariant: message, facts: error.facts }, 'A broken invariant stopped Raft');
+    return;
+  }
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
+  log.error({ error: message, cause }, 'Raft stopped on this node');
 }
