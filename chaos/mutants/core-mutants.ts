@@ -42,7 +42,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'heartbeats name the whole commit index',
     file: core('replication'),
-    search: 'const commit = Math.min(progress.match, core.commit) as LogIndex;',
+    search: 'const commit = Math.min(progress.match, core.announcedCommit) as LogIndex;',
     replacement: 'const commit = core.commit;',
     why: 'a divergent tail is committed (rabbitmq/ra #508)',
   },
@@ -257,8 +257,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'applies what is not durable here',
     file: core('ready-maker'),
-    search: 'return Math.min(commit, log.durableIndex()) as LogIndex;',
-    replacement: 'return (log.pendingSnapshot === undefined ? commit : 0) as LogIndex;',
+    search: 'const to = Math.min(commit, log.durableIndex()) as LogIndex;',
+    replacement: 'const to = (log.pendingSnapshot === undefined ? commit : 0) as LogIndex;',
     why: 'the state runs ahead of the log that must replay it',
   },
   {
@@ -359,5 +359,19 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     search: 'if (!progress.recentlyActive) return false;',
     replacement: '',
     why: 'large transfers are held open for dead nodes',
+  },
+  {
+    name: 'a membership change takes effect before its commit is on disk',
+    file: core('ready-maker'),
+    search: "({ kind, index }) => kind === 'membership' && index > durableCommit.index,",
+    replacement: "({ kind, index }) => kind === 'membership' && index < durableCommit.index * 0,",
+    why: 'after a power cut the one voter left waits for the other, who is gone',
+  },
+  {
+    name: 'a membership change is told before its commit is on disk',
+    file: core('core-state'),
+    search: 'return this.pendingChangeIndex > index ? index : this.commit;',
+    replacement: 'return this.pendingChangeIndex < 0 ? index : this.commit;',
+    why: 'the voter that is taken out goes before the other can know that it is left alone',
   },
 ];
