@@ -130,4 +130,11 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     replacement: 'const highest = 0;',
     why: 'a forgotten process speaks for the one that replaced it',
   },
+  {
+    name: 'a promise to a leader is not kept on disk',
+    file: driver('open-state'),
+    search: 'promisedMs: Math.max(promised, promiseMs(tuning)),',
+    replacement: 'promisedMs: promised,',
+    why: 'a voter that restarts helps to elect a second leader while the first holds a lease',
+  },
 ];

@@ -463,7 +463,15 @@ function membersOf(membership: Membership): readonly NodeId[] {
 }
 
 function tuningOf(config: SwarmConfig): Partial<RaftTuning> {
-  const base = { tickMs: 100, electionTicks: 8, heartbeatTicks: 2, appendBytesMax: 4_096 };
+  const base = {
+    tickMs: 100,
+    electionTicks: 8,
+    heartbeatTicks: 2,
+    appendBytesMax: 4_096,
+    leaseReads: config.leaseReads,
+    // One clock fast by that much, another as slow.
+    leaseDriftPercent: 2 * config.clockSkewPercent,
+  };
   if (!config.compacts) return base;
   return {
     ...base,

@@ -31,6 +31,8 @@ export interface SwarmConfig {
   readonly proposeEveryMs: number;
   readonly readEveryMs: number;
   readonly clockSkewPercent: number;
+  /** Reads are answered from leases, with just the drift allowed for that clocks have. */
+  readonly leaseReads: boolean;
   /** Small segments and windows: compaction and snapshots happen all the time. */
   readonly compacts: boolean;
 }
@@ -60,5 +62,7 @@ export function drawSwarm(random: SeededRandom): SwarmConfig {
     readEveryMs: maybe(30 + random.below(200)),
     clockSkewPercent: maybe(random.below(12)),
     compacts: oneIn(2),
+    // Drawn last, so that seeds stay what they were without it.
+    leaseReads: oneIn(3),
   };
 }

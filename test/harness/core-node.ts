@@ -23,6 +23,7 @@ export type CoreTuning = Pick<
   | 'inflightMax'
   | 'uncommittedBytesMax'
   | 'trace'
+  | 'lease'
 >;
 
 export const TUNING: CoreTuning = {
@@ -53,6 +54,8 @@ export class CoreNode {
   slowDisk = false;
   /** Taken committed entries are applied only when `applyAll` is called. */
   slowApply = false;
+  /** What its clock says; without one it uses no leases. */
+  nowMs: number | undefined;
   readonly reads: { readonly context: number; readonly index: number }[] = [];
   readonly failedReads: number[] = [];
   readonly readies: Ready[] = [];
@@ -71,10 +74,10 @@ export class CoreNode {
     this.disk = new MemoryDisk(options.membership);
     this.#applied = this.disk.base;
     this.disk.snapshotOf = () => (this.#applied.index > 0 ? this.#applied : undefined);
-    this.core = this.#boot();
+    this.core = this.#boot(0);
   }
 
-  #boot(): RaftCore {
+  #boot(silentTicks: number): RaftCore {
     const { id, random, tuning } = this.#options;
     const { base, hard } = this.disk;
     return new RaftCore({
@@ -82,7 +85,7 @@ export class CoreNode {
       id,
       random,
       log: this.disk,
-      initial: { hard, membership: base.membership, applied: base.index },
+      initial: { hard, membership: base.membership, applied: base.index, silentTicks },
     });
   }
 
@@ -98,7 +101,8 @@ export class CoreNode {
   restart(): void {
     this.crash();
     this.alive = true;
-    this.core = this.#boot();
+    const { lease, electionTicks } = this.#options.tuning;
+    this.core = this.#boot(lease === undefined ? 0 : electionTicks);
   }
 
   crash(): void {
@@ -122,8 +126,8 @@ export class CoreNode {
 
   /** Takes one Ready and does what a driver must. @returns whether there was one */
   handleReady(): boolean {
-    if (!this.alive || !this.core.hasReady()) return false;
-    const ready = this.core.ready();
+    if (!this.alive || !this.core.hasReady(this.nowMs)) return false;
+    const ready = this.core.ready(this.nowMs);
     this.readies.push(ready);
     this.disk.take(ready);
     for (const message of ready.sendNow) this.#send(message);

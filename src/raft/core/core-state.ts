@@ -2,6 +2,7 @@ import { invariant } from '../../lib/index.ts';
 import { ApplyQueue } from './apply-queue.ts';
 import { DurableCommit } from './durable-commit.ts';
 import { Inflights } from './inflights.ts';
+import { LeaderLease, VoteSilence } from './lease.ts';
 import { LogView } from './log-view.ts';
 import { members } from './membership.ts';
 import type { LogIndex, Membership, Message, NodeId, Term } from './message.ts';
@@ -32,6 +33,8 @@ export class CoreState {
   readonly apply: ApplyQueue;
   readonly uncommitted: UncommittedBytes;
   readonly rounds = new ReadRounds();
+  readonly lease: LeaderLease;
+  readonly silence: VoteSilence;
   readonly forwarded: ForwardedReads;
   readonly storage: StorageWatch;
   readonly durableCommit: DurableCommit;
@@ -88,6 +91,11 @@ export class CoreState {
     const { random } = options;
     this.forwarded = new ForwardedReads(1 + random.below(2 ** 31) * READ_NUMBERS);
     this.storage = new StorageWatch(options.electionTicks);
+    this.lease = new LeaderLease(options.lease);
+    this.silence = new VoteSilence(
+      options.lease === undefined ? 0 : options.electionTicks,
+      initial.silentTicks ?? 0,
+    );
     this.term = initial.hard.term;
     this.vote = initial.hard.vote;
     // A commit-only change may have missed the disk while the state machine's own write did not.
@@ -144,6 +152,7 @@ export class CoreState {
     this.selfAcksDue = [];
     this.replicationDue = false;
     this.uncommitted.clear();
+    this.lease.reset();
     this.progress.clear();
     this.rebuildProgress();
     this.failAllReads();
@@ -160,6 +169,7 @@ export class CoreState {
 
   /** Forgets what `node` acknowledged: it came back, and may have lost it. */
   forgetProgress(node: NodeId): void {
+    this.lease.forget(node);
     if (!this.progress.delete(node)) return;
     this.rebuildProgress();
     const fresh = this.progress.get(node);

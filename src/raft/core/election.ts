@@ -129,7 +129,7 @@ export function handleVoteRequest(core: CoreState, message: VoteRequest): void {
     (core.vote === undefined && core.leader === undefined) ||
     (isPreVote && message.term > core.term);
   const upToDate = core.log.isUpToDate(message.lastIndex, message.lastTerm);
-  const granted = free && upToDate && !core.logLost;
+  const granted = free && upToDate && !core.logLost && !core.silence.forbids(message);
   if (granted && !isPreVote) {
     core.electionElapsed = 0;
     core.vote = message.from;

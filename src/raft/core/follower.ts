@@ -64,6 +64,7 @@ export function handleHeartbeat(core: CoreState, message: Heartbeat): void {
     to: message.from,
     term: core.term,
     context: message.context,
+    ...(core.options.lease === undefined ? {} : { promiseMs: core.options.lease.promiseMs }),
   });
 }
 

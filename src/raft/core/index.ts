@@ -1,3 +1,4 @@
+export type { LeaseOptions } from './lease.ts';
 export { membershipAfter } from './membership.ts';
 export type {
   Entry,

@@ -77,7 +77,10 @@ export function handleHeartbeatResponse(
     progress.wantsProbe = true;
     core.replicationDue = true;
   }
-  if (message.context > 0) core.rounds.acknowledge(message.from, message.context);
+  if (message.context === 0) return;
+  core.rounds.acknowledge(message.from, message.context);
+  const { promiseMs } = message;
+  if (promiseMs !== undefined) core.lease.acknowledged(message.from, message.context, promiseMs);
 }
 
 /** The leader's own entries are durable up to `index`: it counts like any other voter. */

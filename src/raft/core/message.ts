@@ -79,6 +79,8 @@ export type Message =
       readonly context: number;
       /** Its sender is being caught up and gives no votes: it must not become a voter yet. */
       readonly recovering?: true;
+      /** For how long its sender gives no vote to anyone else, by its own clock: see `VoteSilence`. */
+      readonly promiseMs?: number;
     })
   | (Addressed & {
       readonly kind: 'pre-vote' | 'vote';

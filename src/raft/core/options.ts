@@ -1,4 +1,5 @@
 import { invariant } from '../../lib/index.ts';
+import type { LeaseOptions } from './lease.ts';
 import type { NodeId } from './message.ts';
 import type { InitialState, LogReader } from './ready.ts';
 import type { TraceEvent } from './trace.ts';
@@ -18,6 +19,8 @@ export interface RaftCoreOptions {
   readonly inflightMax: number;
   /** Payload bytes that a leader may hold uncommitted before it answers `overloaded`. */
   readonly uncommittedBytesMax: number;
+  /** Absent: every read is confirmed by a round of heartbeats. */
+  readonly lease?: LeaseOptions;
   /** Told of each transition, in etcd's trace format. */
   readonly trace?: (event: TraceEvent) => void;
 }

@@ -79,6 +79,7 @@ export class RaftCore {
   tick(): void {
     const core = this.#core;
     core.storage.tick();
+    core.silence.tick();
     core.failedReads.push(...core.forwarded.tick());
     core.electionElapsed += 1;
     if (core.role === 'leader') this.#tickLeader();
@@ -105,6 +106,7 @@ export class RaftCore {
     }
     if (core.role === 'leader' && core.heartbeatElapsed >= heartbeatTicks) {
       core.heartbeatElapsed = 0;
+      if (core.options.lease !== undefined) core.rounds.renew();
       sendHeartbeats(core);
     }
   }
@@ -205,13 +207,19 @@ export class RaftCore {
     else if (core.role === 'leader') this.#maker.membershipChanged();
   }
 
-  hasReady(): boolean {
-    return this.#maker.hasReady();
+  /** @param nowMs see `ready`. */
+  hasReady(nowMs?: number): boolean {
+    return this.#maker.hasReady(nowMs);
   }
 
-  /** Takes what there is to do; several may be outstanding. See `Ready`. */
-  ready(): Ready {
-    return this.#maker.ready();
+  /**
+   * Takes what there is to do; several may be outstanding. See `Ready`.
+   *
+   * @param nowMs by a clock that never stands still or goes back while this process lives, read
+   *   just now: leases are measured by it. Without it none is used.
+   */
+  ready(nowMs?: number): Ready {
+    return this.#maker.ready(nowMs);
   }
 
   status(): CoreStatus {

@@ -35,6 +35,7 @@ export class ReadRounds {
   #rounds: Round[] = [];
   #acked = new Map<NodeId, number>();
   #unconfirmed = 0;
+  #isAsked = false;
 
   /** @returns false when too many wait already. */
   add(request: ReadRequest): boolean {
@@ -47,9 +48,27 @@ export class ReadRounds {
     return this.#waiting.length > 0;
   }
 
+  /** The last round that was begun. */
+  get number(): number {
+    return this.#number;
+  }
+
   /** The round that heartbeats ask for now; 0 for none. */
   get current(): number {
-    return this.#rounds.length > 0 ? this.#number : 0;
+    return this.#rounds.length > 0 || this.#isAsked ? this.#number : 0;
+  }
+
+  /** A round without reads: its answers renew a lease. From now on there always is one. */
+  renew(): void {
+    this.#number += 1;
+    this.#isAsked = true;
+  }
+
+  /** What waits needs no round. */
+  takeWaiting(): readonly ReadRequest[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
   }
 
   /**

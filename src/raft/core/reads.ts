@@ -1,6 +1,7 @@
 import type { CoreState } from './core-state.ts';
 import { isMember } from './membership.ts';
 import type { Message } from './message.ts';
+import type { ConfirmedRead } from './read-index.ts';
 import { sendHeartbeats } from './replication.ts';
 
 /** A caller here wants an index that a linearizable read must see applied (Raft thesis 6.4). */
@@ -31,14 +32,21 @@ export function handleReadIndexResponse(
 }
 
 /**
- * All reads that came since the last `Ready` share one round. A new leader's wait until an entry
- * of its own term is committed: before that its commit index may lie behind the last leader's.
+ * All reads that came since the last `Ready` share one round, or a lease that holds now. A new
+ * leader's wait until an entry of its own term is committed: before that its commit index may lie
+ * behind the last leader's.
  */
-export function flushReads(core: CoreState): void {
+export function flushReads(core: CoreState, nowMs: number | undefined): void {
   if (core.role === 'leader') {
     if (core.rounds.hasWaiting && core.committedInOwnTerm) {
-      core.rounds.open(core.commit);
-      sendHeartbeats(core);
+      if (nowMs !== undefined && core.lease.holds(core.id, core.membership, nowMs)) {
+        for (const request of core.rounds.takeWaiting()) {
+          release(core, { ...request, index: core.commit });
+        }
+      } else {
+        core.rounds.open(core.commit);
+        sendHeartbeats(core);
+      }
     }
     releaseReads(core);
     return;
@@ -51,12 +59,11 @@ export function flushReads(core: CoreState): void {
 }
 
 function releaseReads(core: CoreState): void {
-  for (const read of core.rounds.confirmed(core.id, core.membership)) {
-    const { context, index } = read;
-    if (read.from === core.id) core.reads.push({ context, index });
-    else {
-      const { id: from, term } = core;
-      core.say({ kind: 'read-index-response', from, to: read.from, term, context, index });
-    }
-  }
+  for (const read of core.rounds.confirmed(core.id, core.membership)) release(core, read);
+}
+
+function release(core: CoreState, { from: to, context, index }: ConfirmedRead): void {
+  const { id: from, term } = core;
+  if (to === from) core.reads.push({ context, index });
+  else core.say({ kind: 'read-index-response', from, to, term, context, index });
 }

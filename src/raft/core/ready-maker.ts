@@ -26,13 +26,13 @@ export class ReadyMaker {
   }
 
   /** Reads and replication look at the whole of what happened, once. */
-  #flush(): void {
-    flushReads(this.#core);
+  #flush(nowMs: number | undefined): void {
+    flushReads(this.#core, nowMs);
     flushReplication(this.#core);
   }
 
-  hasReady(): boolean {
-    this.#flush();
+  hasReady(nowMs?: number): boolean {
+    this.#flush(nowMs);
     const core = this.#core;
     return (
       core.sendNow.length > 0 ||
@@ -67,9 +67,10 @@ export class ReadyMaker {
     return held === undefined ? to : (Math.min(to, held - 1) as LogIndex);
   }
 
-  ready(): Ready {
-    this.#flush();
+  ready(nowMs?: number): Ready {
+    this.#flush(nowMs);
     const core = this.#core;
+    if (nowMs !== undefined && core.role === 'leader') core.lease.sent(core.rounds.number, nowMs);
     const soft = this.#softChanged() ? { leader: core.leader, role: core.role } : undefined;
     const voteChanged = this.#voteChanged();
     const { entries, snapshot } = core.log.take();

@@ -99,4 +99,6 @@ export interface InitialState {
   readonly hard: HardState;
   readonly membership: Membership;
   readonly applied: LogIndex;
+  /** So long this node must give no vote: a former process of it may have promised that. */
+  readonly silentTicks?: number;
 }

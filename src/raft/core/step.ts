@@ -43,7 +43,7 @@ function enterTerm(core: CoreState, message: Message): boolean {
   switch (message.kind) {
     case 'vote':
     case 'pre-vote':
-      if (isSticky(core, message)) return false;
+      if (isSticky(core, message) || core.silence.forbids(message)) return false;
       if (message.kind === 'vote') becomeFollower(core, message.term, undefined);
       return true;
     case 'pre-vote-response':
@@ -132,6 +132,7 @@ function dispatch(core: CoreState, message: Message): void {
 
 function followLeader(core: CoreState, message: FromLeader): void {
   core.sawLeader(message.from);
+  core.silence.heard(message.from);
   if (core.role !== 'follower') becomeFollower(core, core.term, message.from);
   core.leader = message.from;
   core.electionElapsed = 0;

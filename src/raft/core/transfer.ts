@@ -54,6 +54,7 @@ export function targetCaughtUp(core: CoreState, node: NodeId): void {
   if (core.transferee !== node || core.timeoutNowSent) return;
   if (core.progress.get(node)?.match !== core.log.lastIndex()) return;
   core.timeoutNowSent = true;
+  core.lease.bar();
   core.say({ kind: 'timeout-now', from: core.id, to: node, term: core.term });
 }
 

@@ -14,7 +14,7 @@ import { type HighWater, HighWaterFile, holdsPromises, NO_HIGH_WATER } from './l
 import { RaftLog } from './log/raft-log.ts';
 import type { LogIdentity } from './log/records.ts';
 import type { StateMachine } from './state-machine.ts';
-import type { RaftTuning } from './tuning.ts';
+import { promiseMs, type RaftTuning, ticksToKeep } from './tuning.ts';
 
 export interface OpenStateOptions {
   readonly identity: LogIdentity;
@@ -96,10 +96,12 @@ async function open(options: OpenStateOptions): Promise<OpenState> {
   if (bootstraps && options.bootstrap !== undefined) raftLog.begin(options.bootstrap);
   const recovering = lost !== undefined || joins || (mark?.recovering ?? false);
   const incarnation = options.incarnation ?? (mark?.incarnation ?? 0) + 1;
+  const promised = mark?.promisedMs ?? 0;
   const newMark: HighWater = {
     ...(mark ?? NO_HIGH_WATER),
     incarnation,
     recovering,
+    promisedMs: Math.max(promised, promiseMs(tuning)),
     // What is lost is known now; what the log holds from here on is measured against what it has.
     ...(lost === undefined ? {} : { lastIndex: 0 as LogIndex, lastTerm: 0 as Term }),
     term: hard.term,
@@ -116,7 +118,12 @@ async function open(options: OpenStateOptions): Promise<OpenState> {
     : atOrigin
       ? origin.membership
       : held.membership;
-  const initial = { hard: { ...hard, commit }, membership, applied: applied.index };
+  const initial = {
+    hard: { ...hard, commit },
+    membership,
+    applied: applied.index,
+    silentTicks: ticksToKeep(promised, tuning),
+  };
   return { raftLog, highWater, mark: newMark, initial, recovering, incarnation };
 }
 

@@ -234,14 +234,20 @@ export class RaftDriver implements RaftNode {
     this.#proposals.flush(this.#core);
     this.#reads.flush(this.#core);
     let readies = 0;
-    while (readies < READIES_PER_TURN_MAX && this.#core.hasReady()) {
-      this.#carryOut(this.#core.ready());
+    while (readies < READIES_PER_TURN_MAX && this.#core.hasReady(this.#nowMs())) {
+      this.#carryOut(this.#core.ready(this.#nowMs()));
       readies += 1;
     }
     this.#applySlice();
     this.#recovery.check(this.#applier.applied);
     if (this.#statusDue) this.#tellStatus();
-    if (this.#applier.hasWork || this.#core.hasReady()) this.#wake();
+    if (this.#applier.hasWork || this.#core.hasReady(this.#nowMs())) this.#wake();
+  }
+
+  /** Leases are measured by the time of the very moment: a process may have stood still since. */
+  #nowMs(): number | undefined {
+    const { tuning, clock } = this.#options;
+    return tuning.leaseReads ? clock.monotonicMs() : undefined;
   }
 
   #carryOut(ready: Ready): void {

@@ -8,7 +8,7 @@ import { RaftDriver } from './raft-driver.ts';
 import type { RaftNode } from './raft-node.ts';
 import type { StateMachine } from './state-machine.ts';
 import type { Transport } from './transport/transport.ts';
-import { DEFAULT_TUNING, type RaftTuning } from './tuning.ts';
+import { DEFAULT_TUNING, leaseOptions, type RaftTuning } from './tuning.ts';
 
 export interface RaftNodeOptions {
   readonly id: NodeId;
@@ -64,6 +64,7 @@ export async function startRaftNode(options: RaftNodeOptions): Promise<RaftNode>
     tuning,
     log,
   });
+  const lease = leaseOptions(tuning);
   const core = new RaftCore({
     id,
     initial: opened.initial,
@@ -74,6 +75,7 @@ export async function startRaftNode(options: RaftNodeOptions): Promise<RaftNode>
     appendBytesMax: tuning.appendBytesMax,
     inflightMax: tuning.inflightMax,
     uncommittedBytesMax: tuning.uncommittedBytesMax,
+    ...(lease === undefined ? {} : { lease }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
   return new RaftDriver({

@@ -97,6 +97,8 @@ export const nodeConfigSchema = z
         tickMs: milliseconds(5, 5_000).default(50),
         heartbeatTicks: z.int().min(1).max(100).default(2),
         electionTicks: z.int().min(3).max(1_000).default(12),
+        leaseReads: z.boolean().default(false),
+        leaseDriftPercent: z.int().min(1).max(50).default(10),
       })
       .refine(
         (raft) => raft.electionTicks > 2 * raft.heartbeatTicks,

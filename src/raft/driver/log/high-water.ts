@@ -17,6 +17,8 @@ export interface HighWater {
   readonly incarnation: number;
   /** Part of what was promised is lost: no vote before the leader's log has been caught up with. */
   readonly recovering: boolean;
+  /** The longest silence that any process of this node promised to a leader; see `VoteSilence`. */
+  readonly promisedMs: number;
 }
 
 export const NO_HIGH_WATER: HighWater = {
@@ -26,6 +28,7 @@ export const NO_HIGH_WATER: HighWater = {
   lastTerm: 0 as Term,
   incarnation: 0,
   recovering: false,
+  promisedMs: 0,
 };
 
 /** Two files written in turn: a crash while one is written leaves the other. */
@@ -125,7 +128,8 @@ function decode(
     LogIdentity & { vote: NodeId; writes: number };
   const { clusterId, groupId, node, writes, vote, ...rest } = value;
   return {
-    mark: { ...rest, vote: vote === 0 ? undefined : vote },
+    // An older mark knows no promises.
+    mark: { ...NO_HIGH_WATER, ...rest, vote: vote === 0 ? undefined : vote },
     identity: { clusterId, groupId, node },
     writes,
   };

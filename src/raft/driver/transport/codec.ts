@@ -35,6 +35,10 @@ const KINDS: readonly MessageKind[] = [
 const KIND_NUMBER = new Map(KINDS.map((kind, number) => [kind, number]));
 const ENTRY_KINDS: readonly EntryKind[] = ['command', 'empty', 'membership'];
 
+/** Marks of a heartbeat's answer; a node that knows no promises makes and takes only the first. */
+const RECOVERING = 1;
+const PROMISES = 2;
+
 const NUMBER_BYTES_MAX = 8;
 /** Fields of any message beside its entries and node lists, at their longest. */
 const FIXED_BYTES_MAX = 1 + 8 * NUMBER_BYTES_MAX;
@@ -107,7 +111,11 @@ function writeMessage(message: Message, out: Writer): void {
       return;
     case 'heartbeat-response':
       out.number(message.context);
-      out.flag(message.recovering === true);
+      out.byte(
+        (message.recovering === true ? RECOVERING : 0) +
+          (message.promiseMs === undefined ? 0 : PROMISES),
+      );
+      if (message.promiseMs !== undefined) out.number(message.promiseMs);
       return;
     case 'read-index':
       out.number(message.context);
@@ -176,9 +184,15 @@ function readMessage(from: Reader): Message {
       };
     case 'heartbeat-response': {
       const context = from.number();
-      return from.flag()
-        ? { kind, ...addressed, context, recovering: true }
-        : { kind, ...addressed, context };
+      const marks = from.byte();
+      if (marks > RECOVERING + PROMISES) throw malformed('unknown marks of an answer');
+      return {
+        kind,
+        ...addressed,
+        context,
+        ...(marks % 2 === RECOVERING ? { recovering: true } : {}),
+        ...(marks >= PROMISES ? { promiseMs: from.number() } : {}),
+      };
     }
     case 'read-index':
       return { kind, ...addressed, context: from.number() };

@@ -32,6 +32,8 @@ const anyMessage = fc.oneof(
   of('heartbeat', { commit: number, context: number }),
   of('heartbeat-response', { context: number }),
   of('heartbeat-response', { context: number, recovering: fc.constant(true) }),
+  of('heartbeat-response', { context: number, promiseMs: number }),
+  of('heartbeat-response', { context: number, recovering: fc.constant(true), promiseMs: number }),
   of('pre-vote', { lastIndex: number, lastTerm: number, transfer: flag }),
   of('vote', { lastIndex: number, lastTerm: number, transfer: flag }),
   of('pre-vote-response', { reject: flag }),
