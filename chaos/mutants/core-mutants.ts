@@ -396,11 +396,11 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     why: 'a second leader is elected while the first holds a lease',
   },
   {
-    name: 'a promise is broken for a later term',
+    name: 'a node with a promise follows other candidates into their term',
     file: core('step'),
     search: ' || core.silence.forbids(message)) return false;',
     replacement: ') return false;',
-    why: 'a second leader is elected while the first holds a lease',
+    why: 'a node cut off and back again makes the leader step down',
   },
   {
     name: 'a promise is broken in the same term',

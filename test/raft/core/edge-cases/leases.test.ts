@@ -171,6 +171,8 @@ describe('leases', () => {
     cluster.settle();
     const granted = (message: Message) => message.kind === 'vote-response' && !message.reject;
     expect(cluster.wire.some(granted)).toBe(false);
+    // Nor does it follow them into the term: it would then turn away its leader.
+    expect(voter.status.term).toBe(later);
     cluster.wire = [];
     cluster.tick(2, TUNING.electionTicks);
     cluster.wire = [];
