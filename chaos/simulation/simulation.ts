@@ -61,7 +61,7 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#seed = options.seed;
     this.#random = new SeededRandom(options.seed);
-    this.#config = { ...drawSwarm(this.#random), ...options.config };
+    this.#config = { ...drawSwarm(options.seed, this.#random), ...options.config };
     const { config, checker } = { config: this.#config, checker: this.#checker };
     this.#network = new SimulatedNetwork(this.#scheduler, this.#random, config, (message) =>
       this.#guard(() => checker.sent(message)),

@@ -83,6 +83,24 @@ describe('whole clusters from one seed', () => {
     expect((await simulate({ seed })).acked).toBeGreaterThan(0);
   });
 
+  it('give no stale read from a lease while clocks run apart by all that is allowed for', async () => {
+    let reads = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const config = {
+        nodes: seed % 2 === 0 ? 3 : 5,
+        leaseReads: true,
+        clockSkewPercent: 11,
+        readEveryMs: 20,
+        partitionEveryMs: 1_500,
+        pauseEveryMs: 2_000,
+        crashEveryMs: 2_500,
+        transferEveryMs: 3_000,
+      };
+      reads += (await simulate({ seed, config })).reads;
+    }
+    expect(reads).toBeGreaterThan(5_000);
+  }, 60_000);
+
   it('replay exactly: the same seed gives the same trace, another seed another', async () => {
     const hashOf = async (seed: number) => {
       const hash = createHash('sha256');
