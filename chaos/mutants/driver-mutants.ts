@@ -137,4 +137,11 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     replacement: 'promisedMs: promised,',
     why: 'a voter that restarts helps to elect a second leader while the first holds a lease',
   },
+  {
+    name: 'a founder that lost its log founds again',
+    file: driver('open-state'),
+    search: 'return isBlank && hard.term === 0 && mark.lastIndex === 0;',
+    replacement: 'return isBlank;',
+    why: 'a lone node that forgot everything elects itself and starts from nothing',
+  },
 ];

@@ -35,6 +35,7 @@ const CHECKS = {
       'test/raft/driver/transport',
       'test/raft/driver/applier.test.ts',
       'test/raft/driver/hello.test.ts',
+      'test/raft/driver/open-state.test.ts',
       'test/raft/driver/proposals.test.ts',
       'test/raft/driver/storage-writer.test.ts',
       'test/raft/driver/open-state.test.ts',

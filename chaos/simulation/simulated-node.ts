@@ -54,7 +54,8 @@ export class SimulatedNode {
   isDamaged = false;
   isRemoved = false;
   lastSeenIndex = 0;
-  #bootstrap: Membership | undefined;
+  /** A founder says so at every start, as in production. */
+  readonly #bootstrap: Membership | undefined;
   #starts = 0;
 
   constructor(id: NodeId, world: NodeWorld, bootstrap: Membership | undefined) {
@@ -183,7 +184,5 @@ export class SimulatedNode {
     this.raft = undefined;
     this.machine = undefined;
     this.phase = 'down';
-    // A first start that did not get as far as its log is repeated with the same members.
-    if (this.logDisk.names().length > 0) this.#bootstrap = undefined;
   }
 }

@@ -90,7 +90,8 @@ async function open(options: OpenStateOptions): Promise<OpenState> {
     );
   }
   const firstStart = opened.empty && mark === undefined;
-  const bootstraps = firstStart && options.bootstrap !== undefined;
+  const begun = !firstStart && !(lost === undefined && brokeOffAtFirst(mark, hard, opened));
+  const bootstraps = !begun && options.bootstrap !== undefined;
   // A node without any past joins: it cannot know yet what a former disk of this id promised.
   const joins = firstStart && options.bootstrap === undefined;
   if (bootstraps && options.bootstrap !== undefined) raftLog.begin(options.bootstrap);
@@ -125,6 +126,21 @@ async function open(options: OpenStateOptions): Promise<OpenState> {
     silentTicks: ticksToKeep(promised, tuning),
   };
   return { raftLog, highWater, mark: newMark, initial, recovering, incarnation };
+}
+
+/**
+ * The first start ended after the mark was written and before the log was: nothing was promised, and
+ * who founds the cluster is nowhere on disk. The mark is written with every new term before anything
+ * is said in it, so one that still stands at the start speaks for that.
+ */
+function brokeOffAtFirst(
+  mark: HighWater | undefined,
+  hard: HardState,
+  opened: { readonly log: RaftLog; readonly origin: SnapshotMeta | undefined },
+): boolean {
+  if (mark === undefined || mark.recovering) return false;
+  const isBlank = opened.origin === undefined && opened.log.lastIndex() === 0;
+  return isBlank && hard.term === 0 && mark.lastIndex === 0;
 }
 
 function whatIsLost(found: {
