@@ -23,7 +23,7 @@ async function runServer(file: string): Promise<number> {
   const config = readNodeConfig(file);
   const log = pinoLogger({
     level: config.log.level,
-    node: config.name,
+    name: config.name,
     destination: config.log.file ?? 'stdout',
   });
   const stop = new AbortController();
