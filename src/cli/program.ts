@@ -35,7 +35,7 @@ export function createProgram(io: CliIo, outcome: Outcome): Command {
     .option('--insecure-plaintext', 'talk without TLS, for development only')
     .addOption(new Option('--format <format>', 'STRONGROOM_FORMAT').choices(formats));
   const commands = [
-    serverCommand(),
+    serverCommand(io),
     statusCommand(act),
     operatorCommand(act),
     kvCommand(act),
@@ -47,8 +47,8 @@ export function createProgram(io: CliIo, outcome: Outcome): Command {
     watchCommand(act),
     auditCommand(act),
     chaosCommand(act),
-    upCommand(),
-    downCommand(),
+    upCommand(io),
+    downCommand(io),
     completionCommand(act, () => program),
     versionCommand(act),
   ];

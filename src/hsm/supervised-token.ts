@@ -257,7 +257,7 @@ export class SupervisedToken implements Token {
     this.#info = { label, serial, manufacturer, model };
     if (facts.pinCountLow) {
       this.#options.log.warn(
-        { token: label, serial },
+        { tokenLabel: label, serial },
         'Somebody gave this token a wrong PIN since the last login',
       );
     }
@@ -281,7 +281,7 @@ export class SupervisedToken implements Token {
     this.#replacements.add(1, { reason });
     if (this.#closed) return;
     const pid = agent.pid;
-    this.#options.log.warn({ token: this.#address.label, reason, pid }, 'HSM agent put away');
+    this.#options.log.warn({ tokenLabel: this.#address.label, reason, pid }, 'HSM agent put away');
   }
 }
 

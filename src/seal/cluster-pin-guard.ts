@@ -1,8 +1,8 @@
 import { createHash, scrypt } from 'node:crypto';
 import type { PinGuard, TokenFacts } from '../hsm/index.ts';
 import {
+  type Cancellation,
   type Clock,
-  compareBytes,
   hasCode,
   hex,
   lengthPrefixed,
@@ -10,21 +10,14 @@ import {
   type SecretBytes,
   StrongroomError,
   utf8Bytes,
-  utf8Text,
 } from '../lib/index.ts';
-import { pinRecord, type SealRecords } from './records.ts';
+import { PinRecord } from './pin-record.ts';
+import type { SealRecords } from './records.ts';
 
-/** How long another node's try may stay without an answer before its outcome counts as unknown. */
-const CLAIM_MS = 60_000;
+/** From the moment that a claim is written to the login itself; a node that is later claims anew. */
+const CLAIM_TO_LOGIN_MS = 5_000;
 const REJECTED_KEPT = 16;
-const WRITE_TRIES = 5;
-
-interface PinState {
-  /** Who is presenting a PIN just now. Not which: it may well be the right one. */
-  readonly claim?: string;
-  /** Tags of refused PINs. */
-  readonly rejected: readonly string[];
-}
+const SETTLE_AGAIN_MS = 1_000;
 
 export interface ClusterPinGuardOptions {
   readonly slot: string;
@@ -35,8 +28,10 @@ export interface ClusterPinGuardOptions {
   readonly random: Random;
   /** This process's own memory, asked first. */
   readonly local: PinGuard;
+  /** How long a login may take. */
+  readonly loginMs: number;
   /** Ends the waiting for other nodes. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 /**
@@ -53,109 +48,125 @@ export interface ClusterPinGuardOptions {
  */
 export class ClusterPinGuard implements PinGuard {
   readonly #options: ClusterPinGuardOptions;
-  readonly #record: string;
+  readonly #record: PinRecord;
   /** Tells this process's claims from those of an earlier life of the same node. */
   readonly #self: string;
+  #claims = 0;
+  /** Another node's claim that stood for as long as a login may take, so nobody answers it. */
+  #unanswered: string | undefined;
 
   constructor(options: ClusterPinGuardOptions) {
     this.#options = options;
-    this.#record = pinRecord(options.slot);
+    this.#record = new PinRecord(options.records, options.slot);
     this.#self = `${options.nodeId}/${hex(options.random.bytes(8))}`;
   }
 
   async present(token: TokenFacts, pin: SecretBytes, login: () => Promise<void>): Promise<void> {
     const tag = await pinTag(this.#options.clusterId, token.serial, pin);
-    await this.#claim(token, tag);
+    const claim = await this.#claim(token, tag);
     try {
       await this.#options.local.present(token, pin, login);
     } catch (error) {
       // When the agent died, the claim stays: the token's own counter tells later how it ended.
       if (hasCode(error, 'hsm.timeout', 'hsm.module-crashed', 'hsm.closed')) throw error;
-      await this.#settle(hasCode(error, 'hsm.pin-rejected') ? tag : undefined);
+      await this.#settle(claim, hasCode(error, 'hsm.pin-rejected') ? tag : undefined);
       throw error;
     }
-    await this.#settle(undefined);
+    // The token is open: nothing here waits for the others to hear of it.
+    void this.#settle(claim, undefined);
   }
 
-  async #claim(token: TokenFacts, tag: string): Promise<void> {
-    const refusedAtFirst = this.#read().state.rejected.length;
+  /** @returns the claim, which nobody else holds now. */
+  async #claim(token: TokenFacts, tag: string): Promise<string> {
+    const { clock } = this.#options;
+    const refusedAtFirst = this.#record.read().state.rejected;
     for (;;) {
-      const { bytes, state } = this.#read();
-      if (state.rejected.includes(tag)) throw this.#refused(token);
-      if (state.rejected.length > refusedAtFirst) throw this.#lookAgain(token);
-      const { claim } = state;
-      if (claim !== undefined && !this.#isOwn(claim)) {
-        const stale = await this.#unchangedFor(bytes);
-        if (this.#options.signal.aborted) throw this.#closed(token);
-        if (!stale) continue;
+      const before = this.#record.read();
+      const { claim, rejected } = before.state;
+      if (rejected.includes(tag)) throw this.#refused(token);
+      if (rejected.some((one) => !refusedAtFirst.includes(one))) {
+        throw this.#lookAgain(token, 'has just had a PIN refused');
       }
-      // Whoever claimed before never told the outcome, and perhaps it was this very PIN. The token
-      // knows: a counter that is low means that the last try was wrong.
-      if (claim !== undefined && token.pinCountLow) throw this.#unanswered(token);
-      if (await this.#replace(bytes, { rejected: state.rejected, claim: this.#self })) return;
-    }
-  }
-
-  async #settle(refusedTag: string | undefined): Promise<void> {
-    for (let tries = 0; tries < WRITE_TRIES; tries++) {
-      const { bytes, state } = this.#read();
-      const rejected =
-        refusedTag === undefined || state.rejected.includes(refusedTag)
-          ? state.rejected
-          : [...state.rejected, refusedTag].slice(-REJECTED_KEPT);
+      if (claim !== undefined) {
+        if (!this.#isOwn(claim) && claim !== this.#unanswered) {
+          await this.#awaitAnswer(token, claim);
+          continue;
+        }
+        // Whoever claimed before never told the outcome, and perhaps it was this very PIN. The token
+        // knows: a counter that is low means that the last try was wrong.
+        if (token.pinCountLow) throw this.#brokeOff(token);
+      }
+      const began = clock.monotonicMs();
+      const own = `${this.#self}/${++this.#claims}`;
       try {
-        if (await this.#replace(bytes, { rejected })) return;
-      } catch {
-        // Without a quorum the claim stays, which is safe: others ask the token's counter.
-        return;
+        if (!(await this.#record.replace(before, { rejected, claim: own }))) continue;
+      } catch (error) {
+        // It may have been written all the same, and nobody presents anything under it.
+        void this.#settleLater(own, undefined);
+        throw error;
       }
+      // Later than that, the others may have given this claim up already.
+      if (clock.monotonicMs() - began < CLAIM_TO_LOGIN_MS) return own;
     }
   }
 
-  /** Waits until the record changes; true when it did not for as long as a try may take. */
-  #unchangedFor(bytes: Uint8Array | undefined): Promise<boolean> {
-    const { clock, records, signal } = this.#options;
-    return new Promise((resolve) => {
-      const end = (stale: boolean): void => {
-        timer.cancel();
-        signal.removeEventListener('abort', aborted);
-        stop();
-        resolve(stale);
-      };
-      const aborted = (): void => end(false);
-      signal.addEventListener('abort', aborted);
-      const timer = clock.after(CLAIM_MS, () => end(true));
-      const stop = records.onChange(() => {
-        if (!same(records.read(this.#record), bytes)) end(false);
+  /**
+   * Resolves when the claim of another node is gone or changed.
+   * @throws StrongroomError `hsm.unavailable` when nobody answers it any more: the counter of the
+   *   token, read before the wait, has to be read again.
+   */
+  async #awaitAnswer(token: TokenFacts, claim: string): Promise<void> {
+    const { clock, loginMs, signal } = this.#options;
+    const before = this.#record.read();
+    if (before.state.claim !== claim) return;
+    const ms = loginMs + CLAIM_TO_LOGIN_MS;
+    const isUnanswered = await this.#record.unchangedFor(ms, before, clock, signal);
+    if (signal.aborted) throw this.#closed(token);
+    if (!isUnanswered) return;
+    this.#unanswered = claim;
+    if (!token.pinCountLow) throw this.#lookAgain(token, 'has not told how its login went');
+  }
+
+  /** Takes the claim back and keeps what was refused; in the background when it cannot be at once. */
+  async #settle(claim: string, refusedTag: string | undefined): Promise<void> {
+    if (await this.#trySettle(claim, refusedTag)) return;
+    void this.#settleLater(claim, refusedTag);
+  }
+
+  async #settleLater(claim: string, refusedTag: string | undefined): Promise<void> {
+    const { clock, signal } = this.#options;
+    do {
+      await new Promise<void>((resolve) => {
+        const end = (): void => {
+          timer.cancel();
+          signal.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = clock.after(SETTLE_AGAIN_MS, end);
+        signal.addEventListener('abort', end);
+        if (signal.aborted) end();
       });
-      if (!same(records.read(this.#record), bytes)) end(false);
-    });
+      // A node that stops leaves its claim: in its next life it knows it for its own.
+    } while (!signal.aborted && !(await this.#trySettle(claim, refusedTag)));
+  }
+
+  async #trySettle(claim: string, refusedTag: string | undefined): Promise<boolean> {
+    const before = this.#record.read();
+    const { state } = before;
+    const rejected =
+      refusedTag === undefined || state.rejected.includes(refusedTag)
+        ? state.rejected
+        : [...state.rejected, refusedTag].slice(-REJECTED_KEPT);
+    const stays = state.claim === undefined || state.claim === claim ? {} : { claim: state.claim };
+    try {
+      return await this.#record.replace(before, { ...stays, rejected });
+    } catch {
+      return false;
+    }
   }
 
   #isOwn(by: string): boolean {
     return by.split('/')[0] === String(this.#options.nodeId);
-  }
-
-  #read(): { readonly bytes: Uint8Array | undefined; readonly state: PinState } {
-    const bytes = this.#options.records.read(this.#record);
-    return { bytes, state: bytes === undefined ? { rejected: [] } : decode(bytes) };
-  }
-
-  /** Whether nobody else changed the record meanwhile. */
-  async #replace(before: Uint8Array | undefined, after: PinState): Promise<boolean> {
-    const empty = after.claim === undefined && after.rejected.length === 0;
-    const bytes = empty ? undefined : utf8Bytes(JSON.stringify(after));
-    if (same(before, bytes)) return true;
-    try {
-      await this.#options.records.write(
-        new Map([[this.#record, bytes]]),
-        new Map([[this.#record, before]]),
-      );
-      return true;
-    } catch (error) {
-      if (hasCode(error, 'store.conflict')) return false;
-      throw error;
-    }
   }
 
   #refused(token: TokenFacts): StrongroomError {
@@ -166,7 +177,7 @@ export class ClusterPinGuard implements PinGuard {
     );
   }
 
-  #unanswered(token: TokenFacts): StrongroomError {
+  #brokeOff(token: TokenFacts): StrongroomError {
     return new StrongroomError(
       'hsm.pin-rejected',
       `The last login to token "${token.label}" of slot "${this.#options.slot}" broke off, and the token counts a wrong PIN: log in once by hand (pkcs11-tool --login), which resets its counter`,
@@ -178,10 +189,10 @@ export class ClusterPinGuard implements PinGuard {
     return new StrongroomError('hsm.closed', `Token "${token.label}" was closed`);
   }
 
-  #lookAgain(token: TokenFacts): StrongroomError {
+  #lookAgain(token: TokenFacts, what: string): StrongroomError {
     return new StrongroomError(
       'hsm.unavailable',
-      `Another node has just had a PIN refused by token "${token.label}": its counter is looked at again before the next try`,
+      `Another node ${what} at token "${token.label}": the token's counter is looked at again before the next try`,
       { details: { slot: this.#options.slot, token: token.label } },
     );
   }
@@ -200,21 +211,4 @@ function pinTag(clusterId: string, serial: string, pin: SecretBytes): Promise<st
       resolve(hex(out.subarray(0, 1)));
     });
   });
-}
-
-function decode(bytes: Uint8Array): PinState {
-  try {
-    const value = JSON.parse(utf8Text(bytes)) as Partial<PinState>;
-    const rejected = Array.isArray(value.rejected) ? value.rejected.map(String) : [];
-    const { claim } = value;
-    return typeof claim === 'string' ? { rejected, claim } : { rejected };
-  } catch {
-    // A damaged record protects nothing any more; the token's own counter still does.
-    return { rejected: [] };
-  }
-}
-
-function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return compareBytes(a, b) === 0;
 }

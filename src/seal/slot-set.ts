@@ -1,3 +1,4 @@
+import { defaultDeadlines } from '../hsm/index.ts';
 import { StrongroomError } from '../lib/index.ts';
 import type { Gauge } from '../telemetry/index.ts';
 import { ClusterPinGuard } from './cluster-pin-guard.ts';
@@ -201,6 +202,7 @@ export class SlotSet implements AsyncDisposable {
       clock,
       random,
       local: pinGuard,
+      loginMs: deadlines?.loginMs ?? defaultDeadlines.loginMs,
       signal: this.#stopping.signal,
     });
     const token = {

@@ -1,4 +1,5 @@
 import { type Cancellation, type Clock, hasCode, type Timer } from '../lib/index.ts';
+import type { RaftNode } from '../raft/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { rewrapSweeper } from '../vault/index.ts';
 import { AuditHeads, auditSeed } from './audit-heads.ts';
@@ -6,7 +7,9 @@ import { createCertificateRequest, saveNodeTls, shouldRenew } from './certificat
 import { encodeMember, memberRecord } from './cluster/members.ts';
 import { MembershipKeeper } from './cluster/membership-keeper.ts';
 import type { Foundation } from './foundation.ts';
+import { leadOnlyOpen } from './keys/open-leader.ts';
 import type { NodeAddresses } from './open-identity.ts';
+import { collectReports, reportOf } from './parts/reports.ts';
 import { apiIdentity, type Service } from './service.ts';
 
 const ADVERTISE_MS = 5_000;
@@ -14,6 +17,7 @@ const RENEWAL_LOOK_MS = 3_600_000;
 const SWEEP_MS = 15_000;
 const SWEEP_RECORDS_PER_SECOND = 5_000;
 const FOUNDING_MS = 500;
+const OPEN_LEADER_MS = 250;
 const WRITE_MS = 10_000;
 
 /** What a node does by itself, besides serving, as long as it runs. */
@@ -33,7 +37,7 @@ export async function startDuties(
     });
     service.keeper = keeper;
     members.onChange(() => keeper.nudge());
-    duties.push(keeper);
+    duties.push(keeper, openLeader(foundation, service, participation.raft));
   }
   duties.push(
     new AuditHeads({
@@ -65,6 +69,27 @@ export async function startDuties(
       }
     },
   };
+}
+
+/** On a voter: leadership goes to who can serve. */
+function openLeader(foundation: Foundation, service: Service, raft: RaftNode): Repeated {
+  const { clock, log } = foundation;
+  const { seal, exchange } = service;
+  const look = leadOnlyOpen({
+    raft,
+    seal,
+    async reports(signal) {
+      const own = () => reportOf(foundation, seal);
+      const ask = (node: number, limit: Cancellation) => exchange.caller.report(node, limit);
+      return (await collectReports(foundation, own, ask, signal)).values();
+    },
+    clock,
+    log,
+  });
+  return new Repeated('lead only while open', OPEN_LEADER_MS, clock, log, async (signal) => {
+    await look(signal);
+    return 'again';
+  });
 }
 
 /** Runs a duty again and again until it says that it is done. A failure is tried again. */

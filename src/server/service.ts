@@ -4,6 +4,7 @@ import { kvEngine } from '../engines/index.ts';
 import { createPinGuard } from '../hsm/index.ts';
 import type { Cancellation } from '../lib/index.ts';
 import { createSeal, type Seal } from '../seal/index.ts';
+import type { Revision } from '../store/index.ts';
 import { createVault, type RunningVault } from '../vault/index.ts';
 import { openSinks, reopenOnSignal } from './audit-sinks.ts';
 import type { NodeTls } from './certificates/index.ts';
@@ -47,11 +48,14 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     'keyring',
     new KeyringKeeper({ records, clusterId: identity.clusterId, random, log }),
   );
-  const sealRecords = new ReplicatedSealRecords(
-    records,
-    () => participation.isLeader(),
-    async (request) => void (await late.exchange?.askLeader(request)),
-  );
+  const sealRecords = new ReplicatedSealRecords(records, {
+    isLeader: () => participation.isLeader(),
+    askLeader: async (request) => void (await late.exchange?.askLeader(request)),
+    async catchUp(signal) {
+      const index = await participation.readIndex(signal);
+      await foundation.store.whenApplied(index as Revision, signal);
+    },
+  });
   const seal = openSeal(foundation, keyring, sealRecords, closers);
   const auditKey = closers.keep('audit key', new AuditKey());
   keyring.onBarrier((barrier) => auditKey.use(barrier));

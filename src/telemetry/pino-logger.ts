@@ -11,8 +11,8 @@ export interface PinoLoggerOptions {
   readonly level: LogLevel;
   /** A stream with `write`, or where to write: a file's path, `stdout` or `stderr` (the default). */
   readonly destination?: DestinationStream | 'stdout' | 'stderr' | (string & {});
-  /** Names the node on every line. */
-  readonly node?: string | number;
+  /** Names the process on every line: a node's own name. */
+  readonly name?: string;
 }
 
 /** A `Logger` that owns its destination. */
@@ -22,22 +22,23 @@ export interface ClosableLogger extends Logger {
 }
 
 /**
- * JSON lines by pino: `time` (ISO), `level`, `node`, `pid`, `message`, then the fields. Fields named
- * like secrets are replaced whatever their value (see `redact.ts`).
+ * JSON lines by pino: `time` (ISO), `level`, `name`, `pid`, `message`, then the fields. Fields named
+ * like secrets are replaced whatever their value (see `redact.ts`). No key comes twice in a line: a
+ * field whose key is taken already is written as `line.<key>`.
  */
 export function pinoLogger(options: PinoLoggerOptions): ClosableLogger {
   const destination = openDestination(options.destination ?? 'stderr');
   const logger = pino(
     {
       level: options.level,
-      base: { ...(options.node === undefined ? {} : { node: options.node }), pid: process.pid },
+      base: { ...(options.name === undefined ? {} : { name: options.name }), pid: process.pid },
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     destination.stream,
   );
-  return Object.assign(wrap(logger), { flush: destination.flush });
+  return Object.assign(wrap(logger, new Set(OWN_KEYS)), { flush: destination.flush });
 }
 
 type PinoMethods = Pick<
@@ -47,19 +48,32 @@ type PinoMethods = Pick<
   child(bindings: Record<string, unknown>): PinoMethods;
 };
 
-function wrap(logger: PinoMethods): Logger {
+const OWN_KEYS = ['level', 'time', 'name', 'pid', 'message'];
+
+function wrap(logger: PinoMethods, taken: ReadonlySet<string>): Logger {
   const write =
     (level: 'debug' | 'info' | 'warn' | 'error') => (fields: LogFields, message: string) => {
       // Redaction costs; lines that nobody will see skip it.
-      if (logger.isLevelEnabled(level)) logger[level](redactFields(fields), redactText(message));
+      if (logger.isLevelEnabled(level))
+        logger[level](distinct(redactFields(fields), taken), redactText(message));
     };
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: (fields) => wrap(logger.child(redactFields(fields))),
+    child(fields) {
+      const added = distinct(redactFields(fields), taken);
+      return wrap(logger.child(added), new Set([...taken, ...Object.keys(added)]));
+    },
   };
+}
+
+/** Readers of JSON keep the last of two equal keys, and which was meant would be lost. */
+function distinct(fields: Record<string, unknown>, taken: ReadonlySet<string>) {
+  if (!Object.keys(fields).some((key) => taken.has(key))) return fields;
+  const free = (key: string): string => (taken.has(key) ? free(`line.${key}`) : key);
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [free(key), value]));
 }
 
 function openDestination(to: DestinationStream | string): {

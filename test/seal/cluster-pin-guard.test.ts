@@ -57,6 +57,7 @@ function cluster() {
       clock,
       random,
       local: createPinGuard(random),
+      loginMs: 10_000,
       signal: stopping.signal,
     });
   return { records, clock, stopping, node };
@@ -110,7 +111,7 @@ describe('the guard of a cluster', () => {
     );
     await Promise.all(all);
     expect(new Set(presented)).toEqual(new Set([1, 2, 3]));
-    expect(record(records)).toBeUndefined();
+    await expect.poll(() => record(records)).toBeUndefined();
   });
 
   it('makes others look at the counter again when a different PIN was refused meanwhile', async () => {
@@ -147,6 +148,94 @@ describe('the guard of a cluster', () => {
       code: 'hsm.pin-rejected',
     });
     await node(1).present(token, pin('1234'), async () => {});
+  });
+
+  it('takes the claim of its own former life over at once', async () => {
+    const { records, clock, node } = cluster();
+    void node(1).present(token, pin('1234'), () => deferred<void>().promise);
+    await claimed(records);
+    await node(1).present(token, pin('1234'), async () => {});
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('reads the counter again after a wait in vain, so that a wrong PIN is not presented twice', async () => {
+    const { records, clock, node } = cluster();
+    let tries = 0;
+    // Node 1 is killed while the token answers that the PIN is wrong.
+    void node(1).present(token, pin('1234'), () => {
+      tries++;
+      return deferred<void>().promise;
+    });
+    await claimed(records);
+    const other = node(2);
+    // Its facts are of the time before the try of node 1.
+    const early = failureOf(other.present(token, pin('1234'), async () => void tries++));
+    await expect.poll(() => clock.waiting()).toBe(1);
+    clock.pass();
+    expect(await early).toMatchObject({ code: 'hsm.unavailable' });
+    // The second time it does not wait, and knows better.
+    const late = other.present({ ...token, pinCountLow: true }, pin('1234'), async () => {
+      tries++;
+    });
+    await expect(late).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    expect(tries).toBe(1);
+  });
+
+  it('goes on after a wait in vain when the counter says that nothing was wrong', async () => {
+    const { records, clock, node } = cluster();
+    void node(1).present(token, pin('1234'), () => deferred<void>().promise);
+    await claimed(records);
+    const other = node(2);
+    const early = failureOf(other.present(token, pin('1234'), async () => {}));
+    await expect.poll(() => clock.waiting()).toBe(1);
+    clock.pass();
+    expect(await early).toMatchObject({ code: 'hsm.unavailable' });
+    await other.present(token, pin('1234'), async () => {});
+    await expect.poll(() => record(records)).toBeUndefined();
+  });
+
+  it('takes its claim back later when it could not at once', async () => {
+    const { records, clock, node } = cluster();
+    await node(1).present(token, pin('1234'), async () => {
+      records.writeFailure = new StrongroomError('raft.no-leader', 'an election is under way');
+    });
+    await expect.poll(() => clock.waiting()).toBe(1);
+    expect(record(records)).toMatchObject({ claim: expect.any(String) });
+    records.writeFailure = undefined;
+    clock.pass();
+    await expect.poll(() => record(records)).toBeUndefined();
+  });
+
+  it('remembers a refusal that could not be written at once', async () => {
+    const { records, clock, node } = cluster();
+    const wrong = node(1).present(token, pin('1234'), async () => {
+      records.writeFailure = new StrongroomError('raft.no-leader', 'an election is under way');
+      throw refusal();
+    });
+    await expect(wrong).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    records.writeFailure = undefined;
+    await expect.poll(() => clock.waiting()).toBe(1);
+    clock.pass();
+    await expect.poll(() => record(records)).toEqual({ rejected: [expect.any(String)] });
+  });
+
+  it('takes a claim back whose writing has an unknown outcome', async () => {
+    const { records, clock, node } = cluster();
+    const write = records.write.bind(records);
+    records.write = async (...args) => {
+      await write(...args);
+      throw new StrongroomError('raft.outcome-unknown', 'the leader was lost');
+    };
+    let presented = false;
+    const failed = node(1).present(token, pin('1234'), async () => {
+      presented = true;
+    });
+    await expect(failed).rejects.toMatchObject({ code: 'raft.outcome-unknown' });
+    expect(presented).toBe(false);
+    records.write = write;
+    await expect.poll(() => clock.waiting()).toBe(1);
+    clock.pass();
+    await expect.poll(() => record(records)).toBeUndefined();
   });
 
   it('stops waiting when the node stops', async () => {

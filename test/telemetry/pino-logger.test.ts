@@ -8,15 +8,15 @@ import { type LogLevel, pinoLogger } from '../../src/telemetry/index.ts';
 
 function logging(level: LogLevel = 'debug') {
   const lines: string[] = [];
-  const log = pinoLogger({ level, node: 'n1', destination: { write: (line) => lines.push(line) } });
+  const log = pinoLogger({ level, name: 'n1', destination: { write: (line) => lines.push(line) } });
   return { log, lines, last: () => JSON.parse(lines.at(-1) ?? '{}') as Record<string, unknown> };
 }
 
 describe('pinoLogger', () => {
-  it('writes one JSON line with time, level, node, message and fields', () => {
+  it('writes one JSON line with time, level, name, message and fields', () => {
     const { log, last } = logging();
     log.info({ term: 3 }, 'became leader');
-    expect(last()).toMatchObject({ level: 'info', node: 'n1', message: 'became leader', term: 3 });
+    expect(last()).toMatchObject({ level: 'info', name: 'n1', message: 'became leader', term: 3 });
     expect(last()['time']).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
@@ -27,6 +27,16 @@ describe('pinoLogger', () => {
     expect(last()).toMatchObject({ correlationId: 'c-1', operation: 'kv.put' });
     log.warn({}, 'other');
     expect(last()).not.toHaveProperty('correlationId');
+  });
+
+  it('writes no key twice in a line, as node was written by its name, its id and the event', () => {
+    const { log, lines, last } = logging();
+    const child = log.child({ node: 1 }).child({ node: 'again', part: 'raft' });
+    child.info({ node: 2, part: 'other', pid: 7, term: 3 }, 'admitted');
+    expect(last()).toMatchObject({ node: 1, part: 'raft', pid: process.pid, term: 3 });
+    expect(last()).toMatchObject({ 'line.line.node': 2, 'line.part': 'other', 'line.pid': 7 });
+    const keys = [...(lines.at(-1) ?? '').matchAll(/"([^"]+)":/g)].map((match) => match[1]);
+    expect(keys).toHaveLength(new Set(keys).size);
   });
 
   it('leaves out what is below its level', () => {

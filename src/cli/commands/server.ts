@@ -1,47 +1,48 @@
 import { Command } from 'commander';
 import { InvariantError, StrongroomError } from '../../lib/index.ts';
 import { pinoLogger, promMetrics } from '../../telemetry/index.ts';
+import type { CliIo } from '../io.ts';
 
 const STOP_MS_MAX = 20_000;
 const FAILED = 1;
 
 /** `strongroom server -c FILE`: one node, until it is told to end. */
-export function serverCommand(): Command {
+export function serverCommand(io: CliIo): Command {
   return new Command('server')
     .description('run one node, as its configuration says')
     .requiredOption('-c, --config <file>', 'configuration file, YAML or JSON')
     .action(async ({ config }: { readonly config: string }) => {
       // By hand: gRPC keeps connections of closed clients for some seconds, and with them the process.
-      process.exit(await runServer(config));
+      process.exit(await runServer(config, io.signal));
     });
 }
 
 /** @returns the exit code: 0 after SIGTERM or SIGINT, 70 after a broken invariant, 1 otherwise. */
-async function runServer(file: string): Promise<number> {
+async function runServer(file: string, told: AbortSignal): Promise<number> {
   // Here and not above, so that every other command starts without loading a whole node.
   const { readNodeConfig, startNode } = await import('../../server/index.ts');
   const config = readNodeConfig(file);
   const log = pinoLogger({
     level: config.log.level,
-    node: config.name,
+    name: config.name,
     destination: config.log.file ?? 'stdout',
   });
-  const stop = new AbortController();
   // Nothing else keeps the process alive while it waits to join.
   const alive = setInterval(() => {}, 2 ** 30);
-  const told = new Promise<'told'>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        log.info({ signal }, 'Stopping');
-        stop.abort();
-        resolve('told');
-        setTimeout(() => process.exit(FAILED), STOP_MS_MAX).unref();
-      });
-    }
+  const stopping = new Promise<'told'>((resolve) => {
+    const stop = () => {
+      log.info({ signal: String((told.reason as Error).message) }, 'Stopping');
+      resolve('told');
+      setTimeout(() => process.exit(FAILED), STOP_MS_MAX).unref();
+    };
+    told.addEventListener('abort', stop, { once: true });
+    // It may have been told while the node was still being loaded.
+    if (told.aborted) stop();
   });
   try {
-    const node = await startNode(config, { log, metrics: promMetrics(), signal: stop.signal });
-    const ended = await Promise.race([told, node.stopped]);
+    if (told.aborted) return 0;
+    const node = await startNode(config, { log, metrics: promMetrics(), signal: told });
+    const ended = await Promise.race([stopping, node.stopped]);
     if (ended !== 'told') {
       log.error({ error: describe(ended.because) }, 'The node has stopped by itself');
     }
@@ -49,7 +50,7 @@ async function runServer(file: string): Promise<number> {
     return ended === 'told' ? 0 : exitCodeOf(ended.because);
   } catch (error) {
     log.error({ error: describe(error) }, 'The node cannot start');
-    if (stop.signal.aborted) return 0;
+    if (told.aborted) return 0;
     throw error;
   } finally {
     clearInterval(alive);

@@ -1,55 +1,60 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { StrongroomError } from '../../lib/index.ts';
+import type { CliIo } from '../io.ts';
+import { type Asked, mergeOptions } from '../local-cluster/asked.ts';
+import { clientOf } from '../local-cluster/clients.ts';
 import { hasSoftHsm, type LocalOptions, readLocalCluster } from '../local-cluster/layout.ts';
 import { showLiveTable } from '../local-cluster/live-table.ts';
-import { clientOf, type LocalDocument, startCluster, stopCluster } from '../local-cluster/start.ts';
+import { type LocalDocument, startCluster, stopCluster } from '../local-cluster/start.ts';
+import { Options } from '../options.ts';
+import { render } from '../output/document.ts';
+import { formatOf } from '../session.ts';
 
 const DATA = '.strongroom';
 const BASE_PORT = 8200;
 const NODES_MAX = 20;
 
-interface UpOptions {
-  readonly voters: number;
-  readonly replica: readonly string[] | false;
-  readonly basePort: number;
+interface UpFlags {
+  readonly voters?: number;
+  readonly replica?: readonly string[] | false;
+  readonly replicas?: boolean;
+  readonly basePort?: number;
   readonly data: string;
-  readonly seal: string | undefined;
+  readonly seal?: string;
   readonly detach: boolean;
-  readonly insecurePlaintext: boolean;
-  readonly tickMs: number | undefined;
-  readonly format?: string;
+  readonly insecurePlaintext?: boolean;
+  readonly tickMs?: number;
 }
 
-const say = (text: string) => process.stderr.write(`${text}\n`);
-
 /** `strongroom up`: a cluster on this machine, each node a process of its own. */
-export function upCommand(): Command {
-  return new Command('up')
-    .description('start a local cluster, and show it until Ctrl-C')
-    .option('--voters <count>', 'how many voters', count(1, 9), 3)
-    .option('--replica <region=count...>', 'read replicas of a region', ['eu-west=1', 'us-east=1'])
-    .option('--no-replica', 'without read replicas')
-    .option('--no-replicas', 'without read replicas')
-    .option('--base-port <port>', 'first of three ports a node', count(1, 65_000), BASE_PORT)
-    .option('--data <folder>', 'where everything is kept', DATA)
-    .option(
-      '--seal <kind>',
-      'pkcs11 (SoftHSM), shamir or dev; default: pkcs11 where it is installed',
-    )
-    .option('--detach', 'return when it is up; stop it with strongroom down', false)
-    .option('--insecure-plaintext', 'clients speak without TLS: for development only', false)
-    .option('--tick-ms <ms>', "Raft's unit of time", count(5, 5000))
-    .action(async (_own: unknown, command: Command) => {
-      // With the globals: a flag that is both is taken by the program before this command sees it.
-      const own = command.optsWithGlobals<UpOptions & { readonly replicas?: boolean }>();
-      await up(localOptions(own), own.detach, own.format ?? 'table');
-    });
+export function upCommand(io: CliIo): Command {
+  return (
+    new Command('up')
+      .description('start a local cluster, and show it until Ctrl-C')
+      // Without defaults: what was not asked for is taken from the cluster that is there already.
+      .option('--voters <count>', 'how many voters (3)', count(1, 9))
+      .option('--replica <region=count...>', 'read replicas of a region (eu-west=1 us-east=1)')
+      .option('--no-replica', 'without read replicas')
+      .option('--no-replicas', 'without read replicas')
+      .option('--base-port <port>', `first of three ports a node (${BASE_PORT})`, count(1, 65_000))
+      .option('--data <folder>', 'where everything is kept', DATA)
+      .option(
+        '--seal <kind>',
+        'pkcs11 (SoftHSM), shamir or dev; default: pkcs11 where it is installed',
+      )
+      .option('--detach', 'return when it is up; stop it with strongroom down', false)
+      .option('--insecure-plaintext', 'clients speak without TLS: for development only')
+      .option('--tick-ms <ms>', "Raft's unit of time", count(5, 5000))
+      .action(async (_own: unknown, command: Command) => {
+        // With the globals: a flag that is both is taken by the program before this command sees it.
+        await up(io, command.optsWithGlobals<UpFlags>());
+      })
+  );
 }
 
 /** `strongroom down`: ends what `up --detach` has started. */
-export function downCommand(): Command {
+export function downCommand(io: CliIo): Command {
   return new Command('down')
     .description('stop the local cluster')
     .option('--data <folder>', 'where everything is kept', DATA)
@@ -58,36 +63,69 @@ export function downCommand(): Command {
       if (cluster === undefined) {
         throw new StrongroomError('cli.usage', `There is no local cluster in ${resolve(data)}`);
       }
-      const stopped = await stopCluster(cluster);
-      say(stopped === 0 ? 'No node was running' : `Stopped ${stopped} nodes; the data is kept`);
+      const stopped = await stopCluster(cluster.nodes);
+      io.err(
+        stopped === 0
+          ? 'No node was running\n'
+          : `Stopped ${stopped} ${stopped === 1 ? 'node' : 'nodes'}; the data is kept\n`,
+      );
     });
 }
 
-async function up(options: LocalOptions, detach: boolean, format: string): Promise<void> {
+async function up(io: CliIo, flags: UpFlags): Promise<void> {
+  const say = (text: string) => io.err(`${text}\n`);
+  const options = localOptions(flags, say);
   // The program as it was called, so that nodes run under the same loader as this does.
   const script = process.argv[1] ?? '';
   const program = [process.execPath, ...process.execArgv, script];
-  const { cluster, document } = await startCluster(options, { program, detached: detach, say });
-  if (format === 'json') process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-  else explain(document, options);
-  if (detach) return;
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const stop = stopSignal(io);
+  const { cluster, document, unsettled } = await startCluster(options, {
+    program,
+    say,
+    signal: stop,
+  });
+  const format = formatOf(io, new Options({ ...flags }));
+  if (format !== 'table') io.out(render({ document, table: () => '' }, format));
+  explain(say, document, cluster.options, unsettled);
+  if (flags.detach) {
+    if (unsettled === '') return;
+    throw new StrongroomError(
+      'cluster.start-failed',
+      `The nodes run, but not all is well: ${unsettled}; see "strongroom status", or the nodes' logs in ${options.data}`,
+    );
+  }
   {
     await using client = await clientOf(cluster);
-    await showLiveTable(client, process.stdout, stop.signal);
+    // A document on standard output stays the only thing there.
+    await showLiveTable(client, format === 'table' ? process.stdout : process.stderr, stop);
   }
   say('\nStopping the nodes; the next start finds everything again');
-  await stopCluster(cluster);
+  await stopCluster(cluster.nodes);
 }
 
-function explain(document: LocalDocument, options: LocalOptions): void {
+/** Ctrl-C, SIGTERM, or the terminal that was closed. */
+function stopSignal(io: CliIo): AbortSignal {
+  const stop = new AbortController();
+  process.once('SIGHUP', () => stop.abort(new Error('SIGHUP')));
+  io.signal.addEventListener('abort', () => stop.abort(io.signal.reason), { once: true });
+  if (io.signal.aborted) stop.abort(io.signal.reason);
+  return stop.signal;
+}
+
+function explain(
+  say: (text: string) => void,
+  document: LocalDocument,
+  options: LocalOptions,
+  unsettled: string,
+): void {
   const [first] = document.nodes;
   const scheme = options.insecurePlaintext ? 'http' : 'https';
   say(
     [
       '',
-      `The cluster is up: ${document.nodes.length} nodes, sealed by ${sealInWords(options.seal)}.`,
+      unsettled === ''
+        ? `The cluster is up: ${document.nodes.length} nodes, sealed by ${sealInWords(options.seal)}.`
+        : `The nodes run, but not all is well: ${unsettled}.`,
       'To use it from another terminal:',
       '',
       `  export STRONGROOM_ADDR=${scheme}://${first?.grpcAddress ?? ''}`,
@@ -110,43 +148,55 @@ function sealInWords(seal: LocalOptions['seal']): string {
   }
 }
 
-function localOptions(own: UpOptions & { readonly replicas?: boolean }): LocalOptions {
-  const data = resolve(own.data);
-  const replicas =
-    own.replica === false || own.replicas === false ? [] : own.replica.flatMap(regionsOf);
-  if (own.voters + replicas.length > NODES_MAX) {
+function localOptions(flags: UpFlags, say: (text: string) => void): LocalOptions {
+  const data = resolve(flags.data);
+  const asked = askedBy(flags);
+  const before = readLocalCluster(data);
+  const options: LocalOptions =
+    before === undefined
+      ? {
+          voters: asked.voters ?? 3,
+          replicas: asked.replicas ?? ['eu-west', 'us-east'],
+          basePort: asked.basePort ?? BASE_PORT,
+          data,
+          seal: asked.seal ?? defaultSeal(say),
+          insecurePlaintext: asked.insecurePlaintext ?? false,
+          tickMs: asked.tickMs,
+        }
+      : mergeOptions({ ...before.options, data }, asked);
+  if (options.voters + options.replicas.length > NODES_MAX) {
     throw new StrongroomError('cli.usage', `A local cluster has at most ${NODES_MAX} nodes`);
   }
-  const before = existsSync(data) ? readLocalCluster(data) : undefined;
-  if (before !== undefined) return { ...before.options, data };
+  return options;
+}
+
+function askedBy(flags: UpFlags): Asked {
+  const { voters, replica, replicas, basePort, seal, insecurePlaintext, tickMs } = flags;
+  const regions = replica === false || replicas === false ? [] : (replica ?? []).flatMap(regionsOf);
+  const isReplicaAsked = replica !== undefined || replicas === false;
   return {
-    voters: own.voters,
-    replicas,
-    basePort: own.basePort,
-    data,
-    seal: sealOf(own.seal),
-    insecurePlaintext: own.insecurePlaintext,
-    tickMs: own.tickMs,
+    ...(voters === undefined ? {} : { voters }),
+    ...(isReplicaAsked ? { replicas: regions } : {}),
+    ...(basePort === undefined ? {} : { basePort }),
+    ...(seal === undefined ? {} : { seal: sealOf(seal) }),
+    ...(insecurePlaintext === undefined ? {} : { insecurePlaintext }),
+    ...(tickMs === undefined ? {} : { tickMs }),
   };
 }
 
-function sealOf(asked: string | undefined): LocalOptions['seal'] {
-  switch (asked) {
-    case 'pkcs11':
-    case 'shamir':
-    case 'dev':
-      return asked;
-    case undefined:
-      if (hasSoftHsm()) return 'pkcs11';
-      say('SoftHSM is not installed, so the development seal is used: it protects NOTHING.');
-      say('Install softhsm2 (sudo apt-get install softhsm2) for a real seal.');
-      return 'dev';
-    default:
-      throw new StrongroomError(
-        'cli.usage',
-        `Cannot seal with "${asked}": choose pkcs11, shamir or dev`,
-      );
-  }
+function defaultSeal(say: (text: string) => void): LocalOptions['seal'] {
+  if (hasSoftHsm()) return 'pkcs11';
+  say('SoftHSM is not installed, so the development seal is used: it protects NOTHING.');
+  say('Install softhsm2 (sudo apt-get install softhsm2) for a real seal.');
+  return 'dev';
+}
+
+function sealOf(asked: string): LocalOptions['seal'] {
+  if (asked === 'pkcs11' || asked === 'shamir' || asked === 'dev') return asked;
+  throw new StrongroomError(
+    'cli.usage',
+    `Cannot seal with "${asked}": choose pkcs11, shamir or dev`,
+  );
 }
 
 /** "eu-west=2" is that region twice. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findSoftHsm, initSoftHsmToken } from '../../hsm/index.ts';
 import { StrongroomError } from '../../lib/index.ts';
@@ -38,8 +38,14 @@ const PORTS_A_NODE = 3;
 const SLOT = 'main';
 
 const clusterFile = (data: string) => join(data, 'cluster.json');
+const softHsmFolder = (data: string) => join(data, 'softhsm');
+const pinFileOf = (data: string) => join(data, 'hsm-pin');
+const soPinFileOf = (data: string) => join(data, 'hsm-so-pin');
+const devKeyFile = (data: string) => join(data, 'dev-seal.key');
 export const rootTokenFile = (data: string) => join(data, 'root-token');
 export const sharesFile = (data: string) => join(data, 'unseal-shares');
+/** There from the layout until the root token is kept: what is founded meanwhile is nobody's yet. */
+export const foundingFile = (data: string) => join(data, 'founding');
 
 /** Whether `up` can make a token to seal with. */
 export function hasSoftHsm(): boolean {
@@ -64,27 +70,83 @@ export function readLocalCluster(data: string): LocalCluster | undefined {
 export async function layOutCluster(options: LocalOptions): Promise<LocalCluster> {
   mkdirSync(options.data, { recursive: true, mode: 0o700 });
   const slots = await makeSlots(options);
-  const regions = [
-    ...Array.from({ length: options.voters }, () => ({ region: 'local', kind: 'voter' as const })),
-    ...options.replicas.map((region) => ({ region, kind: 'replica' as const })),
-  ];
-  const nodes = regions.map(({ region, kind }, at) => layOutNode(options, slots, region, kind, at));
-  const cluster = { options, nodes };
-  // Last: a layout that was cut off is begun again.
-  writeFileSync(clusterFile(options.data), `${JSON.stringify(cluster, undefined, 2)}\n`, {
-    mode: 0o600,
-  });
+  const nodes: LocalNode[] = [];
+  for (const place of placesOf(options)) {
+    nodes.push(layOutNode(options, slots, place.name, place.region, place.kind, nodes.length));
+  }
+  writeFileSync(foundingFile(options.data), '', { mode: 0o600 });
+  return keep({ options, nodes });
+}
+
+/** Lays out what `options` has more of than the cluster. Only counts may differ, and only grow. */
+export function growCluster(cluster: LocalCluster, options: LocalOptions): LocalCluster {
+  const nodes = [...cluster.nodes];
+  const [founder] = nodes;
+  if (founder === undefined) throw new Error('A cluster has at least one node');
+  const slots = (JSON.parse(readFileSync(founder.configFile, 'utf8')) as NodeConfigInput).seal
+    .slots;
+  const spare = [...nodes];
+  for (const { region, kind } of placesOf(options)) {
+    const at = spare.findIndex((node) => node.kind === kind && node.region === region);
+    if (at >= 0) spare.splice(at, 1);
+    else
+      nodes.push(
+        layOutNode(options, slots, freeName(nodes, region, kind), region, kind, nodes.length),
+      );
+  }
+  return keep({ options, nodes });
+}
+
+function freeName(nodes: readonly LocalNode[], region: string, kind: LocalNode['kind']): string {
+  for (let number = 1; ; number++) {
+    const name = nameOf(kind, region, number);
+    if (!nodes.some((node) => node.name === name)) return name;
+  }
+}
+
+/** Takes away everything that `layOutCluster` and the nodes have made, and nothing else. */
+export function removeCluster(cluster: LocalCluster): void {
+  const { data } = cluster.options;
+  const files = [sharesFile, rootTokenFile, softHsmFolder, pinFileOf, soPinFileOf, devKeyFile];
+  for (const node of cluster.nodes) {
+    rmSync(join(data, node.name), { recursive: true, force: true });
+  }
+  for (const file of [...files, clusterFile, foundingFile]) {
+    rmSync(file(data), { recursive: true, force: true });
+  }
+}
+
+/** Last of all: a layout that was cut off is begun again. */
+function keep(cluster: LocalCluster): LocalCluster {
+  const text = `${JSON.stringify(cluster, undefined, 2)}\n`;
+  writeFileSync(clusterFile(cluster.options.data), text, { mode: 0o600 });
   return cluster;
+}
+
+/** Voters first; replicas are counted within their region. */
+function placesOf({ voters, replicas }: LocalOptions) {
+  const places = [
+    ...Array.from({ length: voters }, () => ({ region: 'local', kind: 'voter' as const })),
+    ...replicas.map((region) => ({ region, kind: 'replica' as const })),
+  ];
+  return places.map(({ region, kind }, at) => {
+    const before = places.slice(0, at).filter((one) => one.kind === kind && one.region === region);
+    return { name: nameOf(kind, region, before.length + 1), region, kind };
+  });
+}
+
+function nameOf(kind: LocalNode['kind'], region: string, number: number): string {
+  return kind === 'voter' ? `voter-${number}` : `${region}-${number}`;
 }
 
 function layOutNode(
   options: LocalOptions,
   slots: NodeConfigInput['seal']['slots'],
+  name: string,
   region: string,
   kind: 'voter' | 'replica',
   at: number,
 ): LocalNode {
-  const name = kind === 'voter' ? `voter-${at + 1}` : `${region}-${at + 1 - options.voters}`;
   const folder = join(options.data, name);
   const port = options.basePort + PORTS_A_NODE * at;
   const node: LocalNode = {
@@ -133,7 +195,7 @@ export function caFileOf(data: string): string {
 async function makeSlots(options: LocalOptions): Promise<NodeConfigInput['seal']['slots']> {
   switch (options.seal) {
     case 'dev':
-      return [{ name: SLOT, kind: 'dev', path: join(options.data, 'dev-seal.key') }];
+      return [{ name: SLOT, kind: 'dev', path: devKeyFile(options.data) }];
     case 'shamir':
       return [{ name: SLOT, kind: 'shamir' }];
     case 'pkcs11':
@@ -150,14 +212,16 @@ async function makeToken(data: string) {
       'Cannot seal with pkcs11: SoftHSM is not installed; install softhsm2, or use --seal dev',
     );
   }
-  const directory = join(data, 'softhsm');
+  const directory = softHsmFolder(data);
+  // Of a layout that was cut off: two tokens of one label would be one too many.
+  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const pin = randomBytes(16).toString('hex');
   const soPin = randomBytes(16).toString('hex');
   const address = await initSoftHsmToken({ directory, label: 'strongroom', pin, soPin });
-  const pinFile = join(data, 'hsm-pin');
+  const pinFile = pinFileOf(data);
   writeFileSync(pinFile, `${pin}\n`, { mode: 0o600 });
-  writeFileSync(join(data, 'hsm-so-pin'), `${soPin}\n`, { mode: 0o600 });
+  writeFileSync(soPinFileOf(data), `${soPin}\n`, { mode: 0o600 });
   return {
     name: SLOT,
     kind: 'pkcs11' as const,

@@ -20,36 +20,65 @@ interface Member {
   readonly reason: string;
 }
 
+/** Where the table goes: a terminal, or whoever reads lines. */
+export interface LiveOutput {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
 /**
  * Shows the nodes until `signal` ends it: drawn in place on a terminal; elsewhere one line each time
  * that something other than the indexes changes.
  */
 export async function showLiveTable(
   client: StrongroomClient,
-  out: { write(text: string): unknown; readonly isTTY?: boolean },
+  out: LiveOutput,
   signal: AbortSignal,
 ): Promise<void> {
-  let drawn = 0;
-  let said = '';
+  const show = out.isTTY === true ? drawn(out) : told(out);
+  let members: readonly Member[] = [];
+  let answeredAt = performance.now();
   while (!signal.aborted) {
-    const members = await membersOf(client, signal);
-    if (members !== undefined && !signal.aborted) {
-      if (out.isTTY === true) {
-        const lines = renderMembers(members);
-        // Up to the first line of the last drawing, and clear from there on.
-        out.write(`${drawn > 0 ? `\u001b[${drawn}A\u001b[0J` : ''}${lines.join('\n')}\n`);
-        drawn = lines.length;
-      } else {
-        const now = members.map((one) => `${one.name}=${one.role}/${one.sealState}`).join(' ');
-        if (now !== said) out.write(`${now}\n`);
-        said = now;
-      }
+    const now = await membersOf(client, signal);
+    if (signal.aborted) return;
+    if (now !== undefined) {
+      members = now;
+      answeredAt = performance.now();
     }
-    await Promise.race([
-      pause(REFRESH_MS),
-      new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
-    ]);
+    show(members, now === undefined ? performance.now() - answeredAt : undefined);
+    await pause(REFRESH_MS, signal);
   }
+}
+
+type Show = (members: readonly Member[], silentMs: number | undefined) => void;
+
+function drawn(out: LiveOutput): Show {
+  let lines = 0;
+  return (members, silentMs) => {
+    const footer =
+      silentMs === undefined
+        ? 'Ctrl-C stops the nodes and keeps the data'
+        : `No answer for ${Math.ceil(silentMs / 1_000)} s: an election, or too few nodes run`;
+    // A line that wraps would be two, and the next drawing would begin at the wrong place.
+    const width = out.columns ?? Number.POSITIVE_INFINITY;
+    const next = [...renderMembers(members), '', footer].map((line) => line.slice(0, width));
+    // Up to the first line of the last drawing, and clear from there on.
+    out.write(`${lines > 0 ? `\u001b[${lines}A\u001b[0J` : ''}${next.join('\n')}\n`);
+    lines = next.length;
+  };
+}
+
+function told(out: LiveOutput): Show {
+  let said = '';
+  return (members, silentMs) => {
+    const now =
+      silentMs === undefined
+        ? members.map((one) => `${one.name}=${one.role}/${one.sealState}`).join(' ')
+        : 'no answer: an election, or too few nodes run';
+    if (now !== said) out.write(`${now}\n`);
+    said = now;
+  };
 }
 
 export function renderMembers(members: readonly Member[]): readonly string[] {

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { StrongroomError } from '../../lib/index.ts';
 import type { LocalNode } from './layout.ts';
@@ -19,7 +19,7 @@ export interface Ready {
 
 const readyFile = (node: LocalNode) => join(node.dataDir, 'ready.json');
 
-/** What the running process of a node says of itself; undefined when none runs. */
+/** What the running process of a node says of itself; undefined when none serves. */
 export function readyOf(node: LocalNode): Ready | undefined {
   if (!existsSync(readyFile(node))) return undefined;
   try {
@@ -31,7 +31,19 @@ export function readyOf(node: LocalNode): Ready | undefined {
   }
 }
 
-/** A pid may have gone to another program since: it is the node only if it runs its configuration. */
+/** The process of a node, also of one that does not serve yet or any more. */
+export function pidOf(node: LocalNode): number | undefined {
+  const ready = readyOf(node);
+  if (ready !== undefined) return ready.pid;
+  return readdirSync('/proc')
+    .map(Number)
+    .find((pid) => Number.isInteger(pid) && pid !== process.pid && isNode(pid, node));
+}
+
+/**
+ * A pid may have gone to another program since: it is the node only if it runs its configuration.
+ * One that has ended, though its parent has not looked yet, runs nothing.
+ */
 function isNode(pid: number, node: LocalNode): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(node.configFile);
@@ -41,65 +53,95 @@ function isNode(pid: number, node: LocalNode): boolean {
 }
 
 /**
- * Starts a node's process and waits until it serves.
- * @throws StrongroomError `cluster.start-failed` with the end of its log.
+ * Starts a node's process, or takes the one that runs, and waits until it serves. A process that was
+ * started here and does not come to serve is ended again.
+ *
+ * @throws StrongroomError `cluster.start-failed` with the end of its log, or why `signal` ended.
  */
 export async function startNodeProcess(
   node: LocalNode,
   program: readonly string[],
-  detached: boolean,
-): Promise<{ readonly ready: Ready; readonly child: ChildProcess | undefined }> {
-  const running = readyOf(node);
-  if (running !== undefined) return { ready: running, child: undefined };
-  rmSync(readyFile(node), { force: true });
-  const log = openSync(node.logFile, 'a', 0o600);
-  const [command = process.execPath, ...args] = program;
-  const child = spawn(command, [...args, 'server', '-c', node.configFile], {
-    stdio: ['ignore', log, log],
-    // A group of its own: Ctrl-C in the terminal reaches only who shows the table, which then ends
-    // the nodes one after the other.
-    detached: true,
-  });
-  if (detached) child.unref();
-  const state = { ended: false };
-  child.once('exit', () => {
-    state.ended = true;
-  });
+  signal: AbortSignal,
+): Promise<{ readonly ready: Ready; readonly isOwn: boolean }> {
+  const before = pidOf(node);
+  const pid = before ?? spawnNode(node, program);
   const deadline = performance.now() + READY_MS;
-  while (performance.now() < deadline && !state.ended) {
+  let why = `it was not ready within ${READY_MS} ms`;
+  while (performance.now() < deadline && !signal.aborted) {
     const ready = readyOf(node);
-    if (ready !== undefined) return { ready, child };
-    await pause(LOOK_MS);
+    if (ready !== undefined) return { ready, isOwn: before === undefined };
+    if (!isNode(pid, node)) {
+      why = 'its process ended';
+      break;
+    }
+    await pause(LOOK_MS, signal);
   }
-  const why = state.ended ? 'its process ended' : `it was not ready within ${READY_MS} ms`;
+  if (before === undefined) await endProcess(pid, node);
+  signal.throwIfAborted();
   throw new StrongroomError(
     'cluster.start-failed',
     `Cannot start node ${node.name}: ${why}; the end of ${node.logFile}:\n${tailOf(node.logFile)}`,
   );
 }
 
+function spawnNode(node: LocalNode, program: readonly string[]): number {
+  rmSync(readyFile(node), { force: true });
+  const log = openSync(node.logFile, 'a', 0o600);
+  const [command = process.execPath, ...args] = program;
+  const child = spawn(command, [...args, 'server', '-c', node.configFile], {
+    stdio: ['ignore', log, log],
+    // A group of its own: Ctrl-C in the terminal reaches only who shows the table, which then ends
+    // the nodes.
+    detached: true,
+  });
+  // Never what keeps this process alive: it ends by itself when its own work is done or has failed.
+  child.unref();
+  if (child.pid !== undefined) return child.pid;
+  throw new StrongroomError('cluster.start-failed', `Cannot start ${command}: is it installed?`);
+}
+
 /** Ends a node's process as an operator would. @returns false when none was running. */
 export async function stopNodeProcess(node: LocalNode): Promise<boolean> {
-  const ready = readyOf(node);
-  if (ready === undefined) return false;
-  process.kill(ready.pid, 'SIGTERM');
-  const deadline = performance.now() + STOP_MS;
-  while (isNode(ready.pid, node)) {
-    if (performance.now() > deadline) {
-      process.kill(ready.pid, 'SIGKILL');
-      return true;
-    }
-    await pause(LOOK_MS);
-  }
+  const pid = pidOf(node);
+  if (pid === undefined) return false;
+  await endProcess(pid, node);
   return true;
+}
+
+/** Asks it to end; kills it when it does not. */
+async function endProcess(pid: number, node: LocalNode): Promise<void> {
+  const deadline = performance.now() + STOP_MS;
+  for (let name: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'; isNode(pid, node); ) {
+    send(pid, name);
+    while (isNode(pid, node) && (name === 'SIGKILL' || performance.now() < deadline)) {
+      await pause(LOOK_MS);
+    }
+    name = 'SIGKILL';
+  }
+}
+
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 function tailOf(file: string): string {
   return readFileSync(file, 'utf8').slice(-LOG_TAIL);
 }
 
-export function pause(ms: number): Promise<void> {
+/** Resolves after `ms`, or when `signal` ends. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+    if (signal?.aborted === true) end();
   });
 }

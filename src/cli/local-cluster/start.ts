@@ -1,24 +1,27 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, type StrongroomClient } from '../../client/index.ts';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StrongroomClient } from '../../client/index.ts';
+import { clientOf } from './clients.ts';
+import { initialise, writeSecret } from './found.ts';
 import {
   caFileOf,
+  growCluster,
   type LocalCluster,
   type LocalNode,
   type LocalOptions,
   layOutCluster,
   readLocalCluster,
+  removeCluster,
   rootTokenFile,
-  sharesFile,
 } from './layout.ts';
-import { pause, type Ready, startNodeProcess, stopNodeProcess } from './processes.ts';
+import { pidOf, type Ready, startNodeProcess, stopNodeProcess } from './processes.ts';
+import { untilSettled } from './settle.ts';
+import { unsealWithShares } from './shares.ts';
 
-const SHARES = { shares: 3, threshold: 2 };
 const JOIN_TTL_MS = 10 * 60_000;
-const SETTLE_MS = 60_000;
-const LOOK_MS = 100;
 const CALL_MS = 30_000;
 
-/** What `strongroom up --format json` prints. */
+/** What `strongroom up` prints for programs. */
 export interface LocalDocument {
   readonly clusterId: string;
   readonly nodes: readonly {
@@ -36,153 +39,171 @@ export interface LocalDocument {
   readonly rootTokenFile: string;
 }
 
+export interface StartParts {
+  /** The command that runs this program. */
+  readonly program: readonly string[];
+  readonly say: (text: string) => void;
+  /** Cuts the start off: what it had started is stopped, and the next one goes on from there. */
+  readonly signal: AbortSignal;
+}
+
+export interface StartedCluster {
+  readonly cluster: LocalCluster;
+  readonly document: LocalDocument;
+  /** What is not well though all nodes run; empty when everything is. */
+  readonly unsettled: string;
+}
+
 /**
  * Brings the local cluster up: laid out and initialised at the first time, as it was left at every
- * later one.
+ * later one. A start that was cut off is gone on with.
+ *
+ * @throws StrongroomError, with everything stopped that this call has started.
  */
 export async function startCluster(
   options: LocalOptions,
-  parts: {
-    /** The command that runs this program. */
-    readonly program: readonly string[];
-    readonly detached: boolean;
-    readonly say: (text: string) => void;
-  },
-): Promise<{ readonly cluster: LocalCluster; readonly document: LocalDocument }> {
-  const before = readLocalCluster(options.data);
-  const cluster = before ?? (await layOutCluster(options));
-  const start = (node: LocalNode) => startNodeProcess(node, parts.program, parts.detached);
-  const isNew = !existsSync(rootTokenFile(options.data));
-  const [founder, ...others] = cluster.nodes;
-  if (founder === undefined) throw new Error('A cluster has at least one node');
-  const ready = new Map<LocalNode, Ready>();
-  if (isNew) {
-    parts.say(`Founding a cluster in ${options.data}`);
-    ready.set(founder, (await start(founder)).ready);
-    await initialise(cluster);
-    await using client = await clientOf(cluster);
-    for (const node of others) {
-      parts.say(`Joining ${node.name} (${node.kind}, ${node.region})`);
-      if (!existsSync(node.dataDir)) await writeJoinToken(client, node);
-      ready.set(node, (await start(node)).ready);
-    }
-  } else {
-    parts.say(`Starting ${cluster.nodes.length} nodes of the cluster in ${options.data}`);
-    const started = await Promise.all(
-      cluster.nodes.map(async (node) => [node, await start(node)] as const),
-    );
-    for (const [node, one] of started) ready.set(node, one.ready);
-    await unsealWithShares(cluster);
+  parts: StartParts,
+): Promise<StartedCluster> {
+  const start = new Start(parts);
+  try {
+    return await start.run(options);
+  } catch (error) {
+    await start.undo();
+    throw error;
   }
-  await using client = await clientOf(cluster);
-  const roles = await untilSettled(client, cluster.nodes.length, cluster.options.voters);
-  const [first] = ready.values();
-  return {
-    cluster,
-    document: {
-      clusterId: first?.clusterId ?? '',
-      nodes: [...ready].map(([node, one]) => ({
-        id: one.node,
+}
+
+/** Ends all nodes at the same time. @returns how many were running. */
+export async function stopCluster(nodes: readonly LocalNode[]): Promise<number> {
+  const stopped = await Promise.all(nodes.map(stopNodeProcess));
+  return stopped.filter((wasRunning) => wasRunning).length;
+}
+
+class Start {
+  readonly #parts: StartParts;
+  readonly #ready = new Map<LocalNode, Ready>();
+  readonly #own = new Set<LocalNode>();
+
+  constructor(parts: StartParts) {
+    this.#parts = parts;
+  }
+
+  async run(options: LocalOptions): Promise<StartedCluster> {
+    const { say, signal } = this.#parts;
+    const cluster = await this.#foundedCluster(options);
+    const joined = cluster.nodes.filter(hasIdentity);
+    if (joined.length > 1) say(`Starting ${joined.length} nodes of the cluster in ${options.data}`);
+    await Promise.all(joined.map((node) => this.#start(node)));
+    await Promise.all(joined.map((node) => unsealWithShares(cluster, node, signal)));
+    await using client = await clientOf(cluster);
+    for (const node of cluster.nodes) {
+      if (!joined.includes(node)) await this.#join(cluster, client, node);
+    }
+    const { roles, unsettled } = await untilSettled(client, cluster, this.#parts);
+    return { cluster, document: this.#document(cluster, roles), unsettled };
+  }
+
+  /** Stops what this start has started; what ran before runs on. */
+  async undo(): Promise<void> {
+    if (this.#own.size === 0) return;
+    this.#parts.say('Stopping what was started');
+    await stopCluster([...this.#own]);
+  }
+
+  /** Laid out and initialised: there is a root token, and the founder runs if that was made now. */
+  async #foundedCluster(options: LocalOptions): Promise<LocalCluster> {
+    const { say, signal } = this.#parts;
+    const before = readLocalCluster(options.data);
+    signal.throwIfAborted();
+    const cluster =
+      before === undefined ? await layOutCluster(options) : this.#grown(before, options);
+    if (existsSync(rootTokenFile(options.data))) return cluster;
+    say(
+      before === undefined
+        ? `Founding a cluster in ${options.data}`
+        : `The first start in ${options.data} was cut off: going on with it`,
+    );
+    const founder = founderOf(cluster);
+    await this.#start(founder);
+    if ((await initialise(cluster)) === 'initialised') return cluster;
+    say('It was cut off before its root token was kept, so nothing can be in it: beginning anew');
+    await stopCluster(cluster.nodes);
+    this.#own.clear();
+    this.#ready.clear();
+    removeCluster(cluster);
+    return this.#foundedCluster(options);
+  }
+
+  #grown(before: LocalCluster, options: LocalOptions): LocalCluster {
+    const wanted = options.voters + options.replicas.length;
+    return wanted > before.nodes.length ? growCluster(before, options) : before;
+  }
+
+  async #start(node: LocalNode): Promise<void> {
+    if (this.#ready.has(node)) return;
+    const { program, signal } = this.#parts;
+    const { ready, isOwn } = await startNodeProcess(node, program, signal);
+    this.#ready.set(node, ready);
+    if (isOwn) this.#own.add(node);
+  }
+
+  async #join(cluster: LocalCluster, client: StrongroomClient, node: LocalNode): Promise<void> {
+    const { say, signal } = this.#parts;
+    signal.throwIfAborted();
+    say(`Joining ${node.name} (${node.kind}, ${node.region})`);
+    if (pidOf(node) === undefined) {
+      await removeGhost(client, node);
+      const { kind, region, name } = node;
+      const answer = await client.call('cluster.createJoinToken', {
+        kind,
+        region,
+        name,
+        ttlMs: JOIN_TTL_MS,
+      });
+      writeSecret(node.tokenFile, String(answer['joinToken']));
+    }
+    await this.#start(node);
+    await unsealWithShares(cluster, node, signal);
+  }
+
+  #document(cluster: LocalCluster, roles: ReadonlyMap<number, string>): LocalDocument {
+    const nodes = cluster.nodes.flatMap((node) => {
+      const ready = this.#ready.get(node);
+      return ready === undefined ? [] : [{ node, ready }];
+    });
+    return {
+      clusterId: nodes[0]?.ready.clusterId ?? '',
+      nodes: nodes.map(({ node, ready }) => ({
+        id: ready.node,
         name: node.name,
         region: node.region,
-        role: roles.get(one.node) ?? 'unknown',
+        role: roles.get(ready.node) ?? 'unknown',
         kind: node.kind,
-        grpcAddress: one.apiAddress,
-        metricsAddress: one.metricsAddress,
-        pid: one.pid,
+        grpcAddress: ready.apiAddress,
+        metricsAddress: ready.metricsAddress,
+        pid: ready.pid,
         dataDir: node.dataDir,
       })),
-      caFile: caFileOf(options.data),
-      rootTokenFile: rootTokenFile(options.data),
-    },
-  };
-}
-
-/** Ends all nodes, the founder last. @returns how many were running. */
-export async function stopCluster(cluster: LocalCluster): Promise<number> {
-  let stopped = 0;
-  for (const node of [...cluster.nodes].reverse()) {
-    if (await stopNodeProcess(node)) stopped++;
-  }
-  return stopped;
-}
-
-/** A client with the root token, to all voters. */
-export async function clientOf(cluster: LocalCluster): Promise<StrongroomClient> {
-  const { data, insecurePlaintext } = cluster.options;
-  const tokenFile = rootTokenFile(data);
-  return connect({
-    addresses: cluster.nodes.filter((node) => node.kind === 'voter').map((node) => node.apiAddress),
-    ...(insecurePlaintext ? { insecurePlaintext } : { ca: readFileSync(caFileOf(data), 'utf8') }),
-    ...(existsSync(tokenFile) ? { token: readFileSync(tokenFile, 'utf8').trim() } : {}),
-  });
-}
-
-async function initialise(cluster: LocalCluster): Promise<void> {
-  const { data, seal } = cluster.options;
-  await using client = await clientOf(cluster);
-  const counts = seal === 'shamir' ? SHARES : {};
-  const answer = await client.call('seal.init', counts, { timeoutMs: CALL_MS });
-  const shares = answer['shares'] as readonly string[];
-  // The shares first: a token without them could not be used after a restart.
-  if (shares.length > 0) writeSecret(sharesFile(data), shares.join('\n'));
-  writeSecret(rootTokenFile(data), String(answer['rootToken']));
-}
-
-async function writeJoinToken(client: StrongroomClient, node: LocalNode): Promise<void> {
-  const answer = await client.call('cluster.createJoinToken', {
-    kind: node.kind,
-    region: node.region,
-    name: node.name,
-    ttlMs: JOIN_TTL_MS,
-  });
-  writeSecret(node.tokenFile, String(answer['joinToken']));
-}
-
-/** With a shamir seal each node is given the shares that `up` has kept. */
-async function unsealWithShares(cluster: LocalCluster): Promise<void> {
-  const { data, insecurePlaintext } = cluster.options;
-  if (!existsSync(sharesFile(data))) return;
-  const shares = readFileSync(sharesFile(data), 'utf8').trim().split('\n');
-  for (const node of cluster.nodes) {
-    await using client = await connect({
-      addresses: [node.apiAddress],
-      ...(insecurePlaintext ? { insecurePlaintext } : { ca: readFileSync(caFileOf(data), 'utf8') }),
-    });
-    for (const share of shares.slice(0, SHARES.threshold)) {
-      await client.call('seal.unseal', { share }, { timeoutMs: CALL_MS });
-    }
+      caFile: caFileOf(cluster.options.data),
+      rootTokenFile: rootTokenFile(cluster.options.data),
+    };
   }
 }
 
-/** Waits until every node is unsealed and healthy, and all voters vote. @returns roles by node id. */
-async function untilSettled(
-  client: StrongroomClient,
-  nodes: number,
-  voters: number,
-): Promise<ReadonlyMap<number, string>> {
-  const deadline = performance.now() + SETTLE_MS;
-  for (;;) {
-    const answer = await client.call('cluster.status', {}, { timeoutMs: CALL_MS });
-    const members = answer['members'] as readonly {
-      readonly node: number;
-      readonly kind: string;
-      readonly role: string;
-      readonly healthy: boolean;
-      readonly sealState: string;
-    }[];
-    const voting = members.filter((one) => one.role === 'leader' || one.role === 'follower');
-    const isSettled =
-      members.length === nodes &&
-      voting.length === voters &&
-      members.every((one) => one.healthy && one.sealState === 'unsealed');
-    if (isSettled || performance.now() > deadline) {
-      return new Map(members.map((one) => [one.node, one.role]));
-    }
-    await pause(LOOK_MS);
-  }
+/** The cluster let it in, and the start was cut off before the node had written that down. */
+async function removeGhost(client: StrongroomClient, node: LocalNode): Promise<void> {
+  const answer = await client.call('cluster.status', {}, { timeoutMs: CALL_MS });
+  const members = answer['members'] as readonly { readonly node: number; readonly name: string }[];
+  const ghost = members.find((member) => member.name === node.name);
+  if (ghost !== undefined) await client.call('cluster.remove', { node: ghost.node });
 }
 
-function writeSecret(file: string, text: string): void {
-  writeFileSync(file, `${text}\n`, { mode: 0o600 });
+function founderOf(cluster: LocalCluster): LocalNode {
+  const [founder] = cluster.nodes;
+  if (founder === undefined) throw new Error('A cluster has at least one node');
+  return founder;
+}
+
+function hasIdentity(node: LocalNode): boolean {
+  return existsSync(join(node.dataDir, 'identity.json'));
 }

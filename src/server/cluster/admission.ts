@@ -166,7 +166,10 @@ export class Admission {
         ]),
       );
       if (written) {
-        this.#log.info({ node, kind: member.kind, region: member.region }, 'Admitted a node');
+        this.#log.info(
+          { member: node, kind: member.kind, region: member.region },
+          'Admitted a node',
+        );
         return admitted;
       }
     }

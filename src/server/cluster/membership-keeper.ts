@@ -60,7 +60,7 @@ export class MembershipKeeper implements Disposable {
       const change = nextChange(status, this.#members(), this.#commitBefore);
       this.#commitBefore = status.commit;
       if (change !== undefined) {
-        this.#log.info({ change: change.kind, node: change.node }, 'Changing the membership');
+        this.#log.info({ change: change.kind, member: change.node }, 'Changing the membership');
         await this.#raft.changeMembership(change);
       }
     } catch (error) {

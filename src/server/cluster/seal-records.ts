@@ -1,4 +1,4 @@
-import { equalBytes, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, equalBytes, hasCode, StrongroomError } from '../../lib/index.ts';
 import type { SealRecords } from '../../seal/index.ts';
 import type { Revision } from '../../store/index.ts';
 import type { PeerRequest } from './peer-request.ts';
@@ -7,6 +7,7 @@ import type { SystemRecords } from './system-records.ts';
 const WRITE_MS = 15_000;
 
 type Values = ReadonlyMap<string, Uint8Array | undefined>;
+type Records = Pick<SystemRecords, 'get' | 'write' | 'onChange'>;
 type SealWrite = Extract<PeerRequest, { readonly kind: 'seal-records' }>;
 
 /**
@@ -14,18 +15,24 @@ type SealWrite = Extract<PeerRequest, { readonly kind: 'seal-records' }>;
  * a wrong PIN, say, must be known to all before any of them tries again.
  */
 export class ReplicatedSealRecords implements SealRecords {
-  readonly #records: SystemRecords;
+  readonly #records: Records;
   readonly #isLeader: () => boolean;
   readonly #askLeader: (request: SealWrite) => Promise<void>;
+  readonly #catchUp: (signal: Cancellation) => Promise<void>;
 
   constructor(
-    records: SystemRecords,
-    isLeader: () => boolean,
-    askLeader: (request: SealWrite) => Promise<void>,
+    records: Records,
+    parts: {
+      readonly isLeader: () => boolean;
+      readonly askLeader: (request: SealWrite) => Promise<void>;
+      /** Resolves once this node's own copy shows everything that was committed until now. */
+      readonly catchUp: (signal: Cancellation) => Promise<void>;
+    },
   ) {
     this.#records = records;
-    this.#isLeader = isLeader;
-    this.#askLeader = askLeader;
+    this.#isLeader = parts.isLeader;
+    this.#askLeader = parts.askLeader;
+    this.#catchUp = parts.catchUp;
   }
 
   read(name: string): Uint8Array | undefined {
@@ -34,11 +41,19 @@ export class ReplicatedSealRecords implements SealRecords {
 
   async write(changes: Values, expected: Values = new Map()): Promise<void> {
     if (this.#isLeader()) return this.writeHere(changes, expected);
-    await this.#askLeader({
+    const request = {
       kind: 'seal-records',
       changes: toBase64(changes),
       expected: toBase64(expected),
-    });
+    } as const;
+    try {
+      await this.#askLeader(request);
+    } catch (error) {
+      // Whoever looks again and tries again must see what was in the way.
+      if (hasCode(error, 'store.conflict')) await this.#catchUp(AbortSignal.timeout(WRITE_MS));
+      throw error;
+    }
+    await this.#catchUp(AbortSignal.timeout(WRITE_MS));
   }
 
   /** On the leader. @throws StrongroomError `store.conflict` */
