@@ -5,6 +5,7 @@
 export const capabilities = {
   'process.kill': 'end a node at once, and start it again on the same data',
   'process.pause': 'stop a node where it stands, and let it go on',
+  'process.stop': 'ask a node to end, and wait until it has',
   'process.build': 'start a node from another build of the program',
   'network.cut': 'keep all bytes of one direction of a link from arriving',
   'network.delay': 'hold what goes over a link',
@@ -19,7 +20,7 @@ export const capabilities = {
   'disk.bytes': 'change, cut off, roll back or replace the files of a stopped node',
   'hsm.link': 'cut and slow the way to the HSM',
   'hsm.token': 'remove the token, end its sessions, change its PIN',
-  'certificates.expire': 'give a node a certificate that ends soon',
+  'log.short': 'keep so little of the log that who falls behind gets a snapshot',
   'audit.sink': 'fill or hang the sink of the audit log',
   'membership.change': 'add and remove nodes',
   'cluster.admin': 'call administrative operations of the API',

@@ -38,6 +38,8 @@ export interface StartOptions {
   /** Where undo steps are written before anything is done. */
   readonly healPlan: HealPlan;
   readonly seed: number;
+  /** What the scenario's faults will ask for, so that no more is prepared. */
+  readonly needs: ReadonlySet<Capability>;
   readonly signal: AbortSignal;
 }
 
@@ -46,10 +48,13 @@ export interface Ground {
   readonly name: GroundName;
   readonly capabilities: ReadonlySet<Capability>;
   /**
-   * Why a cluster of that shape cannot be had here, in words for an operator; undefined when it can. Asked before the
-   * scenario begins.
+   * Why a cluster of that shape, with faults of those needs, cannot be had on this machine, in words
+   * for an operator; undefined when it can. Asked before the scenario begins.
    */
-  unavailable(shape: ClusterShape): Promise<string | undefined>;
+  unavailable(
+    shape: ClusterShape,
+    needs: ReadonlySet<Capability>,
+  ): Promise<string | undefined>;
   /** @throws StrongroomError `cluster.start-failed` when the cluster does not come up. */
   start(shape: ClusterShape, options: StartOptions): Promise<Cluster>;
 }

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SeededRandom, StrongroomError } from '../../src/lib/index.ts';
+import { faultNamed } from '../faults/catalogue.ts';
+import type { Capability } from '../grounds/capabilities.ts';
 import type { Ground } from '../grounds/ground.ts';
 import { HealPlan } from '../heal/heal-plan.ts';
 import { writeHistory } from '../history/history-file.ts';
@@ -31,14 +33,15 @@ export async function runScenario(
   ground: Ground,
   options: RunOptions,
 ): Promise<RunRecord> {
-  await refuseUnfit(scenario, ground);
+  const needs = needsOf(scenario);
+  await refuseUnfit(scenario, ground, needs);
   const { folder, seed, signal } = options;
   const startedAt = new Date().toISOString();
   const about = { scenario: scenario.name, ground: ground.name, startedAt };
   await mkdir(join(folder, 'histories'), { recursive: true });
   await writeFile(join(folder, 'scenario.yaml'), scenario.text);
   const healPlan = new HealPlan(folder, about);
-  const cluster = await ground.start(scenario.cluster, { healPlan, seed, signal });
+  const cluster = await ground.start(scenario.cluster, { healPlan, seed, needs, signal });
   let record: RunRecord;
   try {
     const run = new ScenarioRun(scenario, cluster, new SeededRandom(seed), options);
@@ -56,14 +59,25 @@ export async function runScenario(
   return record;
 }
 
-async function refuseUnfit(scenario: Scenario, ground: Ground): Promise<void> {
+/** What the faults of a scenario ask of a ground. */
+function needsOf(scenario: Scenario): ReadonlySet<Capability> {
+  return new Set(
+    scenario.timeline.flatMap((step) => faultNamed(step.fault).needs(step.parameters)),
+  );
+}
+
+async function refuseUnfit(
+  scenario: Scenario,
+  ground: Ground,
+  needs: ReadonlySet<Capability>,
+): Promise<void> {
   if (!scenario.grounds.includes(ground.name)) {
     throw new StrongroomError(
       'cli.usage',
       `${scenario.file} is for ${scenario.grounds.join(', ')}, not for ${ground.name}`,
     );
   }
-  const why = await ground.unavailable(scenario.cluster);
+  const why = await ground.unavailable(scenario.cluster, needs);
   if (why !== undefined)
     throw new StrongroomError('cli.usage', `Cannot run on ${ground.name}: ${why}`);
 }
