@@ -1,18 +1,60 @@
+import { auditSink } from './audit.ts';
+import { certificateExpiry, clockJump, clockSkew, clockStrobe } from './clocks.ts';
+import { cutTail, flipBits, replaceDisk, rollBackDisk } from './disk-damage.ts';
+import { diskFull, failedSync, slowSync } from './disks.ts';
 import type { Fault } from './fault.ts';
+import {
+  hsmSessionLost,
+  hsmSlow,
+  hsmTokenRemoved,
+  hsmUnreachable,
+  hsmWrongPin,
+  unsealStorm,
+} from './hsm.ts';
 import { transferLeadership } from './leadership.ts';
-import { delay, loss, slowLinks } from './links.ts';
+import { corrupt, delay, duplicate, loss, reorder, slowLinks } from './links.ts';
+import { clientStorm, fillLog, leaseStorm } from './load.ts';
+import { membershipChurn } from './membership.ts';
 import { partition } from './partition.ts';
 import { kill, pause } from './processes.ts';
+import { rollingRestart, upgrade } from './rolling.ts';
 
 /** Every fault there is. `docs/chaos.md` says how to add one. */
 export const faults: readonly Fault[] = [
   kill,
   pause,
+  rollingRestart,
+  upgrade,
   partition,
   delay,
   loss,
+  duplicate,
+  reorder,
+  corrupt,
   slowLinks,
+  clockJump,
+  clockSkew,
+  clockStrobe,
+  certificateExpiry,
+  diskFull,
+  failedSync,
+  slowSync,
+  flipBits,
+  cutTail,
+  rollBackDisk,
+  replaceDisk,
+  hsmUnreachable,
+  hsmSlow,
+  hsmSessionLost,
+  hsmTokenRemoved,
+  hsmWrongPin,
+  unsealStorm,
+  auditSink,
   transferLeadership,
+  membershipChurn,
+  leaseStorm,
+  clientStorm,
+  fillLog,
 ];
 
 const byName = new Map(faults.map((fault) => [fault.name, fault]));

@@ -34,13 +34,13 @@ export const delay = defineFault({
     }),
 });
 
-const lossParameters = z.strictObject({ of: ratio() });
+const shareParameters = z.strictObject({ of: ratio() });
 
 export const loss = defineFault({
   ...links,
   name: 'loss',
-  summary: 'loses a share of what links carry',
-  parameters: lossParameters,
+  summary: 'loses a share of what links carry; over a proxy that is waiting and resets',
+  parameters: shareParameters,
   needs: () => ['network.loss'],
   inject: (injection) => shapeLinks(injection, { lossRatio: injection.parameters.of }),
 });
@@ -54,4 +54,31 @@ export const slowLinks = defineFault({
   parameters: bandwidthParameters,
   needs: () => ['network.bandwidth'],
   inject: (injection) => shapeLinks(injection, { bytesPerSecond: injection.parameters.to }),
+});
+
+export const duplicate = defineFault({
+  ...links,
+  name: 'duplicate',
+  summary: 'delivers a share of packets twice',
+  parameters: shareParameters,
+  needs: () => ['network.duplicate'],
+  inject: (injection) => shapeLinks(injection, { duplicateRatio: injection.parameters.of }),
+});
+
+export const reorder = defineFault({
+  ...links,
+  name: 'reorder',
+  summary: 'delivers a share of packets out of order',
+  parameters: shareParameters,
+  needs: () => ['network.reorder'],
+  inject: (injection) => shapeLinks(injection, { reorderRatio: injection.parameters.of }),
+});
+
+export const corrupt = defineFault({
+  ...links,
+  name: 'corrupt',
+  summary: 'flips a bit in a share of what links carry',
+  parameters: shareParameters,
+  needs: () => ['network.corrupt'],
+  inject: (injection) => shapeLinks(injection, { corruptRatio: injection.parameters.of }),
 });

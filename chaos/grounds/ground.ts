@@ -51,10 +51,7 @@ export interface Ground {
    * Why a cluster of that shape, with faults of those needs, cannot be had on this machine, in words
    * for an operator; undefined when it can. Asked before the scenario begins.
    */
-  unavailable(
-    shape: ClusterShape,
-    needs: ReadonlySet<Capability>,
-  ): Promise<string | undefined>;
+  unavailable(shape: ClusterShape, needs: ReadonlySet<Capability>): Promise<string | undefined>;
   /** @throws StrongroomError `cluster.start-failed` when the cluster does not come up. */
   start(shape: ClusterShape, options: StartOptions): Promise<Cluster>;
 }

@@ -1,8 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type StrongroomClient } from '../../../src/client/index.ts';
+import { SeededRandom } from '../../../src/lib/index.ts';
 import type { NodeConfigInput } from '../../../src/server/config/index.ts';
+import { empty } from './data-copies.ts';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
 import { NodeProcess } from './node-process.ts';
@@ -25,7 +27,22 @@ export interface LocalClusterOptions {
   /** Of the voters, in their order; all "local" when absent. */
   readonly voterRegions?: readonly string[];
   /** Told of the cluster's folder before anything is started in it. */
-  readonly created?: (folder: string) => void;
+  readonly created?: (folder: string) => void | Promise<void>;
+  /** When it is disposed: all processes have ended, and the folder is still there. */
+  readonly ended?: () => Promise<void>;
+  /** What one node is to have of its own, asked for before it is started for the first time. */
+  readonly equip?: (node: {
+    readonly name: string;
+    readonly dataDir: string;
+  }) => Promise<Equipment>;
+  /** What the proxies' losses and delays are drawn from. */
+  readonly seed?: number;
+}
+
+/** What stands between a node and the machine. */
+export interface Equipment {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly slots?: Slots;
 }
 
 interface NodePorts {
@@ -53,17 +70,20 @@ export class LocalCluster implements AsyncDisposable {
   readonly #links = new Map<string, TcpProxy>();
   readonly #ports: NodePorts[];
   readonly #clients: StrongroomClient[] = [];
+  readonly #configs = new Map<NodeProcess, NodeConfigInput>();
+  readonly #removed = new Set<NodeProcess>();
+  readonly #random: SeededRandom;
   #slots: Slots = [];
 
   private constructor(folder: string, options: LocalClusterOptions, ports: NodePorts[]) {
     this.folder = folder;
     this.#options = options;
     this.#ports = ports;
+    this.#random = new SeededRandom(options.seed ?? 1);
   }
 
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
-    const folder = await mkdtemp(join(tmpdir(), 'strongroom-cluster-'));
-    options.created?.(folder);
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'strongroom-cluster-')));
     const count = options.voters + (options.replicas?.length ?? 0);
     const ports = await freePorts(count * PORTS_A_NODE);
     const cluster = new LocalCluster(
@@ -81,11 +101,14 @@ export class LocalCluster implements AsyncDisposable {
   }
 
   get caFile(): string {
-    return join(this.nodes[0]?.dataDir ?? '', 'tls', 'ca.pem');
+    return join(this.folder, 'ca.pem');
   }
 
+  /** Of the members; one that was removed has none. */
   get addresses(): readonly string[] {
-    return this.nodes.map((node) => node.ready.apiAddress);
+    return this.nodes
+      .filter((node) => !this.#removed.has(node))
+      .map((node) => node.ready.apiAddress);
   }
 
   /** The node with this id: ids are given in order of joining, from 1. */
@@ -133,6 +156,7 @@ export class LocalCluster implements AsyncDisposable {
   }
 
   async #startAll(): Promise<void> {
+    await this.#options.created?.(this.folder);
     const { voters, replicas = [] } = this.#options;
     const { slots } = this.#options;
     this.#slots = (typeof slots === 'function' ? await slots(this.folder) : slots) ?? [
@@ -140,6 +164,8 @@ export class LocalCluster implements AsyncDisposable {
     ];
     await this.#makeLinks(voters + replicas.length);
     const first = await this.#add(1, this.#voterRegion(1), 'voter', undefined);
+    // A copy: the first node may lose its disk, or leave.
+    await copyFile(join(first.dataDir, 'tls', 'ca.pem'), this.caFile);
     const client = await this.client();
     const initialised = await client.call('seal.init', {});
     this.rootToken = String(initialised['rootToken']);
@@ -168,7 +194,46 @@ export class LocalCluster implements AsyncDisposable {
     const id = this.#ports.length + 1;
     this.#ports.push(portsOf(await freePorts(PORTS_A_NODE), 0));
     const { kind = 'voter', region = 'local', token } = options;
-    return this.#add(id, region, kind, { token, address: this.node(1).ready.apiAddress });
+    const running = this.nodes.find((node) => node.running && !this.#removed.has(node));
+    const address = (running ?? this.node(1)).ready.apiAddress;
+    return this.#add(id, region, kind, { token, address });
+  }
+
+  /** Removes a member from the cluster and ends it. One that was removed already is no error. */
+  async remove(node: NodeProcess): Promise<void> {
+    if (this.#removed.has(node)) return;
+    await this.#removeMember(node.name);
+    this.#removed.add(node);
+    await node.stop('SIGKILL');
+  }
+
+  /**
+   * A stopped node gets an empty disk and joins under its name, in place of what it was.
+   * @throws Error with the end of its log when it is not let in.
+   */
+  async replace(node: NodeProcess): Promise<void> {
+    const config = this.#configs.get(node);
+    if (config === undefined || node.running) throw new Error(`${node.name} is not stopped`);
+    const { bootstrap: _, kind = 'voter', region = 'local', ...rest } = config;
+    await this.#removeMember(node.name);
+    await empty(node.dataDir);
+    const client = await this.client();
+    const answer = await client.call('cluster.createJoinToken', { kind, region, ttlMs: 60_000 });
+    const tokenFile = join(this.folder, `${node.name}.join-token`);
+    await writeFile(tokenFile, answer.joinToken, { mode: 0o600 });
+    const others = this.nodes.filter((one) => one !== node && one.running);
+    const addresses = others.map((one) => one.ready.apiAddress);
+    const fresh = { ...rest, kind, region, join: { tokenFile, addresses, caFile: this.caFile } };
+    await node.configure(fresh);
+    this.#configs.set(node, fresh);
+    await node.start();
+  }
+
+  async #removeMember(name: string): Promise<void> {
+    const client = await this.client();
+    const { members } = await client.call('cluster.status', {});
+    const member = members.find((one) => one.name === name);
+    if (member !== undefined) await client.call('cluster.remove', { node: member.node });
   }
 
   /** Resolves when the leader counts `count` voters and every member is healthy. */
@@ -188,7 +253,7 @@ export class LocalCluster implements AsyncDisposable {
       for (let to = 1; to <= count; to++) {
         if (from === to) continue;
         const port = this.#portsOf(to).peer;
-        this.#links.set(`${from}-${to}`, await TcpProxy.listen({ port }));
+        this.#links.set(`${from}-${to}`, await TcpProxy.listen({ port }, 0, this.#nextRandom()));
       }
     }
   }
@@ -199,40 +264,51 @@ export class LocalCluster implements AsyncDisposable {
     kind: 'voter' | 'replica',
     join: { readonly token: string; readonly address: string } | undefined,
   ): Promise<NodeProcess> {
-    const name = this.#options.names?.[id - 1] ?? `n${id}`;
+    const name = this.#nameOf(id);
     const dataDir = `${this.folder}/${name}`;
     const tokenFile = `${this.folder}/${name}.join-token`;
+    const equipment = (await this.#options.equip?.({ name, dataDir })) ?? {};
     if (join !== undefined) await writeFile(tokenFile, join.token, { mode: 0o600 });
     const ports = this.#portsOf(id);
-    const routes: Record<string, string> = {};
-    for (const [link, proxy] of this.#links) {
-      const [from, to = ''] = link.split('-');
-      if (from === String(id)) routes[to] = `127.0.0.1:${proxy.port}`;
-    }
-    const node = await NodeProcess.create(
-      this.folder,
-      {
-        name,
-        region,
-        kind,
-        dataDir,
-        api: { listen: `127.0.0.1:${ports.api}` },
-        peer: { listen: `127.0.0.1:${ports.peer}`, routes },
-        metrics: { listen: `127.0.0.1:${ports.metrics}` },
-        seal: {
-          slots: this.#slots,
-        },
-        audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
-        ...(join === undefined
-          ? { bootstrap: true }
-          : { join: { tokenFile, addresses: [join.address], caFile: this.caFile } }),
-        ...this.#options.config,
-      },
-      this.#options.environment,
-    );
+    const config: NodeConfigInput = {
+      name,
+      region,
+      kind,
+      dataDir,
+      api: { listen: `127.0.0.1:${ports.api}` },
+      peer: { listen: `127.0.0.1:${ports.peer}`, routes: this.#routesFrom(id) },
+      metrics: { listen: `127.0.0.1:${ports.metrics}` },
+      seal: { slots: equipment.slots ?? this.#slots },
+      audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
+      ...(join === undefined
+        ? { bootstrap: true }
+        : { join: { tokenFile, addresses: [join.address], caFile: this.caFile } }),
+      ...this.#options.config,
+    };
+    const environment = { ...this.#options.environment, ...equipment.environment };
+    const node = await NodeProcess.create(this.folder, config, environment);
+    this.#configs.set(node, config);
     this.nodes.push(node);
     await node.start();
     return node;
+  }
+
+  /** By name: a node that gets an empty disk joins under another number. */
+  #routesFrom(id: number): Readonly<Record<string, string>> {
+    const routes: Record<string, string> = {};
+    for (const [link, proxy] of this.#links) {
+      const [from, to] = link.split('-').map(Number);
+      if (from === id && to !== undefined) routes[this.#nameOf(to)] = `127.0.0.1:${proxy.port}`;
+    }
+    return routes;
+  }
+
+  #nameOf(id: number): string {
+    return this.#options.names?.[id - 1] ?? `n${id}`;
+  }
+
+  #nextRandom(): SeededRandom {
+    return new SeededRandom(this.#random.below(2 ** 32));
   }
 
   #voterRegion(id: number): string {
@@ -250,6 +326,7 @@ export class LocalCluster implements AsyncDisposable {
     for (const node of this.nodes) node.signal('SIGCONT');
     await Promise.all(this.nodes.map((node) => node.stop('SIGKILL')));
     await Promise.all([...this.#links.values()].map((link) => link[Symbol.asyncDispose]()));
+    await this.#options.ended?.();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -25,6 +25,7 @@ export class NodeProcess {
   readonly logFile: string;
   readonly #configFile: string;
   readonly #environment: Readonly<Record<string, string>>;
+  #program = cli;
   #child: ChildProcess | undefined;
   #ready: ReadyFile | undefined;
 
@@ -48,7 +49,7 @@ export class NodeProcess {
   ): Promise<NodeProcess> {
     await mkdir(folder, { recursive: true });
     const configFile = join(folder, `${config.name}.yaml`);
-    await writeFile(configFile, stringify(config));
+    await writeFile(configFile, stringify(config), { mode: 0o600 });
     return new NodeProcess(config.name, config.dataDir, configFile, environment);
   }
 
@@ -75,7 +76,7 @@ export class NodeProcess {
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
     const log = createWriteStream(this.logFile, { flags: 'a' });
-    const child = spawn(process.execPath, [cli, 'server', '-c', this.#configFile], {
+    const child = spawn(process.execPath, [this.#program, 'server', '-c', this.#configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#environment },
     });
@@ -98,6 +99,16 @@ export class NodeProcess {
     }
     this.#ready = JSON.parse(await readFile(readyFile, 'utf8')) as ReadyFile;
     return this.#ready;
+  }
+
+  /** What the next start reads. */
+  async configure(config: NodeConfigInput): Promise<void> {
+    await writeFile(this.#configFile, stringify(config), { mode: 0o600 });
+  }
+
+  /** What the next start runs: the main module of another build; its own again when undefined. */
+  useProgram(main: string | undefined): void {
+    this.#program = main ?? cli;
   }
 
   signal(name: NodeJS.Signals): void {

@@ -5,10 +5,14 @@ import { type Clock, StrongroomError } from '../../../src/lib/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
 import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
 import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
-import type { Levers, LinkChange, ProcessLever } from '../levers.ts';
+import type { Levers, LinkChange } from '../levers.ts';
 import { type NodeObservation, type Observation, observationOf } from '../observation.ts';
+import type { Apparatus } from './apparatus.ts';
+import { DiskFaults } from './disk-faults.ts';
 import type { LocalCluster } from './local-cluster.ts';
+import { Membership } from './membership.ts';
 import type { NodeProcess } from './node-process.ts';
+import { processLever } from './process-lever.ts';
 import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
 
 const OBSERVE_MS = 1_000;
@@ -31,14 +35,28 @@ export class ProcessCluster implements Cluster {
   readonly #local: LocalCluster;
   readonly #network: ProxiedNetwork;
   readonly #healPlan: HealPlan;
+  readonly #apparatus: Apparatus;
+  readonly #membership: Membership;
   #observer: StrongroomClient | undefined;
 
-  constructor(shape: ClusterShape, local: LocalCluster, healPlan: HealPlan) {
+  constructor(shape: ClusterShape, local: LocalCluster, apparatus: Apparatus, healPlan: HealPlan) {
     this.nodes = shape.nodes;
     this.#local = local;
     this.#healPlan = healPlan;
     this.#network = new ProxiedNetwork((from, to) => local.link(this.#id(from), this.#id(to)));
-    this.levers = { process: this.#processes(), network: this.#network };
+    this.#apparatus = apparatus;
+    this.#membership = new Membership(local);
+    const { faults, hsm, space } = apparatus;
+    const node = (name: string) => this.#node(name);
+    this.levers = {
+      process: processLever(node, local.folder),
+      network: this.#network,
+      clock: faults.clock,
+      audit: faults.audit,
+      disk: new DiskFaults({ local, faults, space, node }),
+      membership: this.#membership,
+      ...(hsm === undefined ? {} : { hsm }),
+    };
     void this.#network.lay(groundLayer, linksBetweenRegions(shape));
   }
 
@@ -63,10 +81,11 @@ export class ProcessCluster implements Cluster {
 
   async heal(): Promise<void> {
     this.#network.liftFaults();
-    for (const node of this.#local.nodes) node.signal('SIGCONT');
-    await Promise.all(
-      this.#local.nodes.filter((node) => !node.running).map((node) => node.start()),
-    );
+    await this.#apparatus.heal();
+    const nodes = this.nodes.map((node) => this.#node(node.name));
+    for (const node of nodes) node.signal('SIGCONT');
+    await Promise.all(nodes.filter((node) => !node.running).map((node) => node.start()));
+    await this.#membership.removeAll();
   }
 
   async collect(folder: string): Promise<void> {
@@ -80,18 +99,6 @@ export class ProcessCluster implements Cluster {
     await this.#local[Symbol.asyncDispose]();
     this.#healPlan.remove('processes');
     this.#healPlan.remove('folder');
-  }
-
-  #processes(): ProcessLever {
-    return {
-      kill: async (node) => void (await this.#node(node).stop('SIGKILL')),
-      start: async (node) => {
-        const process = this.#node(node);
-        if (!process.running) await process.start();
-      },
-      pause: (node) => Promise.resolve(this.#node(node).signal('SIGSTOP')),
-      resume: (node) => Promise.resolve(this.#node(node).signal('SIGCONT')),
-    };
   }
 
   /** What a node says of itself; one that does not answer in time is down. */

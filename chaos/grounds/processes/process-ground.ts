@@ -1,30 +1,57 @@
 import { StrongroomError } from '../../../src/lib/index.ts';
+import type { HealPlan } from '../../heal/heal-plan.ts';
 import type { ClusterShape } from '../../scenario/scenario.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Cluster, Ground, StartOptions } from '../ground.ts';
-import { LocalCluster } from './local-cluster.ts';
+import { Apparatus, missingFor } from './apparatus.ts';
+import { LocalCluster, type LocalClusterOptions } from './local-cluster.ts';
 import { ProcessCluster } from './process-cluster.ts';
-import { missingForSeal, sealSlots } from './seal-slots.ts';
 
 export const processCapabilities: ReadonlySet<Capability> = new Set<Capability>([
   'process.kill',
   'process.pause',
+  'process.stop',
+  'process.build',
   'network.cut',
   'network.delay',
   'network.loss',
   'network.bandwidth',
+  'network.corrupt',
+  'clock.offset',
+  'disk.full',
+  'disk.sync',
+  'disk.bytes',
+  'hsm.link',
+  'hsm.token',
+  'log.short',
+  'audit.sink',
+  'membership.change',
   'cluster.admin',
   'cluster.load',
 ]);
+
+/** So little that a node which missed some seconds of `fill-log` is sent a snapshot. */
+const SHORT_LOG_BYTES = 1024 * 1024;
 
 /** Real processes of the built program on loopback, with a proxy of ours on every link. */
 export const processGround: Ground = {
   name: 'processes',
   capabilities: processCapabilities,
-  unavailable: (shape) => Promise.resolve(missingForSeal(shape.seal)),
+  unavailable: (shape, needs) => Promise.resolve(missingFor(shape, needs)),
   async start(shape, options): Promise<Cluster> {
+    const apparatus = new Apparatus(options.needs, options.healPlan);
     try {
-      return new ProcessCluster(shape, await startLocal(shape, options), options.healPlan);
+      const local = await LocalCluster.start({
+        ...membersOf(shape),
+        ...undoneAtTheEnd(options.healPlan, apparatus, shape),
+        ...(options.needs.has('log.short')
+          ? { config: { raft: { logKeepBytes: SHORT_LOG_BYTES } } }
+          : {}),
+        proxied: true,
+        seed: options.seed,
+        equip: (node) => apparatus.equip(node),
+      });
+      return new ProcessCluster(shape, local, apparatus, options.healPlan);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new StrongroomError('cluster.start-failed', `Cannot start the cluster: ${why}`, {
@@ -34,29 +61,37 @@ export const processGround: Ground = {
   },
 };
 
-async function startLocal(shape: ClusterShape, { healPlan }: StartOptions): Promise<LocalCluster> {
+function membersOf(shape: ClusterShape) {
   const voters = shape.nodes.filter((node) => node.kind === 'voter');
   const replicas = shape.nodes.filter((node) => node.kind === 'replica');
-  return LocalCluster.start({
+  return {
     voters: voters.length,
     replicas: replicas.map((node) => node.region),
     voterRegions: voters.map((node) => node.region),
     names: shape.nodes.map((node) => node.name),
-    proxied: true,
-    slots: (folder) => sealSlots(shape.seal, folder),
-    created: (folder) => {
-      healPlan.add({
-        id: 'folder',
-        what: `remove ${folder}`,
-        kind: 'remove-folder',
-        folder,
-      });
-      healPlan.add({
-        id: 'processes',
-        what: `end the nodes that run from ${folder}`,
-        kind: 'end-processes',
-        folder,
-      });
+  };
+}
+
+function undoneAtTheEnd(
+  healPlan: StartOptions['healPlan'],
+  apparatus: Apparatus,
+  shape: ClusterShape,
+): Pick<LocalClusterOptions, 'created' | 'ended'> {
+  return {
+    created: async (folder) => {
+      planRemoval(healPlan, folder);
+      await apparatus.prepare(folder, shape.seal);
     },
+    ended: () => apparatus[Symbol.asyncDispose](),
+  };
+}
+
+function planRemoval(healPlan: HealPlan, folder: string): void {
+  healPlan.add({ id: 'folder', what: `remove ${folder}`, kind: 'remove-folder', folder });
+  healPlan.add({
+    id: 'processes',
+    what: `end the nodes that run from ${folder}`,
+    kind: 'end-processes',
+    folder,
   });
 }

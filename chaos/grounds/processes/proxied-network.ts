@@ -57,11 +57,15 @@ function stateOf(shapes: readonly LinkShape[]): LinkState {
   if (shapes.length === 0) return { kind: 'pass' };
   const sum = (pick: (shape: LinkShape) => number | undefined) =>
     shapes.reduce((total, shape) => total + (pick(shape) ?? 0), 0);
+  /** Of chances that do not depend on each other. */
+  const either = (pick: (shape: LinkShape) => number | undefined) =>
+    1 - shapes.reduce((kept, shape) => kept * (1 - (pick(shape) ?? 0)), 1);
   return {
     kind: 'shaped',
     delayMs: sum((shape) => shape.delayMs),
     jitterMs: sum((shape) => shape.jitterMs),
-    lossRatio: 1 - shapes.reduce((kept, shape) => kept * (1 - (shape.lossRatio ?? 0)), 1),
+    lossRatio: either((shape) => shape.lossRatio),
+    corruptRatio: either((shape) => shape.corruptRatio),
     bytesPerSecond: Math.min(
       ...shapes.map((one) => one.bytesPerSecond ?? Number.POSITIVE_INFINITY),
     ),

@@ -1,26 +1,33 @@
 import type { Socket } from 'node:net';
+import type { Random } from '../../../src/lib/index.ts';
 import type { LinkState } from './link-state.ts';
+import { arrival, corrupted } from './lossy-link.ts';
 
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
-/** Linux retransmits a lost segment after at least this long, and doubles it each time. */
-const RETRANSMIT_MS = 200;
-const RETRANSMITS_MAX = 6;
-const SEGMENT_BYTES = 1_448;
 
 /** One direction of one connection: what comes in goes out later, always in order. */
 export class Lane {
   readonly #to: Socket;
   readonly #state: () => LinkState;
-  readonly #overflow: () => void;
+  readonly #giveUp: () => void;
+  readonly #random: Random;
   readonly #queue: { readonly chunk: Buffer | 'end'; readonly dueAt: number }[] = [];
   #heldBytes = 0;
   #lastDueAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(from: Socket, to: Socket, state: () => LinkState, overflow: () => void) {
+  /** @param giveUp ends the connection: nothing that comes later could be put in order. */
+  constructor(
+    from: Socket,
+    to: Socket,
+    state: () => LinkState,
+    giveUp: () => void,
+    random: Random,
+  ) {
     this.#to = to;
     this.#state = state;
-    this.#overflow = overflow;
+    this.#giveUp = giveUp;
+    this.#random = random;
     from.on('data', (chunk) => this.#take(chunk));
     from.on('end', () => this.#take('end'));
   }
@@ -58,38 +65,24 @@ export class Lane {
     this.#heldBytes += bytes;
     // A peer that writes on for ever into a dead link would fill this process.
     if (this.#heldBytes > HELD_BYTES_MAX) {
-      this.#overflow();
+      this.#giveUp();
       return;
     }
     const now = performance.now();
-    const arrives = state.kind === 'shaped' ? arrival(state, now, this.#lastDueAt, bytes) : now;
+    const arrives =
+      state.kind === 'shaped' ? arrival(state, now, this.#lastDueAt, bytes, this.#random) : now;
+    if (arrives === undefined) {
+      this.#giveUp();
+      return;
+    }
     this.#lastDueAt = Math.max(arrives, this.#lastDueAt);
-    this.#queue.push({ chunk, dueAt: this.#lastDueAt });
+    const sent =
+      state.kind === 'shaped' && chunk !== 'end'
+        ? corrupted(chunk, state.corruptRatio, this.#random)
+        : chunk;
+    this.#queue.push({ chunk: sent, dueAt: this.#lastDueAt });
     if (this.#timer === undefined) this.wake();
   }
-}
-
-/** When bytes that are sent now come out of a shaped link. */
-function arrival(
-  state: Extract<LinkState, { kind: 'shaped' }>,
-  now: number,
-  lastDueAt: number,
-  bytes: number,
-): number {
-  const jitter = state.jitterMs * (2 * Math.random() - 1);
-  const sent = Math.max(now + Math.max(0, state.delayMs + jitter), lastDueAt);
-  return sent + (bytes / state.bytesPerSecond) * 1_000 + retransmits(state.lossRatio, bytes);
-}
-
-/** TCP makes a loss good: what its ends see is the wait for the retransmission. */
-function retransmits(lossRatio: number, bytes: number): number {
-  if (lossRatio === 0) return 0;
-  const segments = Math.max(1, Math.ceil(bytes / SEGMENT_BYTES));
-  const isLost = () => Math.random() < 1 - (1 - lossRatio) ** segments;
-  let waited = 0;
-  for (let count = 0; count < RETRANSMITS_MAX && isLost(); count++)
-    waited += RETRANSMIT_MS * 2 ** count;
-  return waited;
 }
 
 function pass(to: Socket, chunk: Buffer | 'end'): void {

@@ -1,35 +1,50 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type Random, SeededRandom } from '../../../src/lib/index.ts';
 import type { LinkState } from './link-state.ts';
 import { Lane } from './proxy-lane.ts';
 
 /** `forth`: from whoever connects to the target. `back`: its answers. */
 export type Way = 'forth' | 'back';
 
+/** A port of loopback, or a socket in the file system. */
+export type Endpoint = { readonly port: number } | { readonly path: string };
+
 /** One link of a network: whoever connects to `port` reaches `target` through it. */
 export class TcpProxy implements AsyncDisposable {
+  /** Zero when it listens in the file system. */
   readonly port: number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #states: Record<Way, LinkState> = { forth: { kind: 'pass' }, back: { kind: 'pass' } };
+  readonly #random: Random;
   /** Sees every chunk that arrives, in either direction: a wire-tap. */
   onBytes: ((chunk: Uint8Array) => void) | undefined;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, random: Random) {
     this.#server = server;
     this.port = port;
+    this.#random = random;
   }
 
-  /** Listens on loopback, on `port` or any free one. */
-  static async listen(target: { readonly port: number }, port = 0): Promise<TcpProxy> {
+  /**
+   * Listens on a port of loopback, any free one when 0, or on a socket of that path.
+   * @param random what is lost and how much later the rest comes is drawn from it.
+   */
+  static async listen(
+    target: Endpoint,
+    at: number | string = 0,
+    random: Random = new SeededRandom(1),
+  ): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', resolve);
+      if (typeof at === 'string') server.listen(at, resolve);
+      else server.listen(at, '127.0.0.1', resolve);
     });
     const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('The proxy has no port');
-    const proxy = new TcpProxy(server, address.port);
-    server.on('connection', (socket) => proxy.#accept(socket, target.port));
+    const port = address === null || typeof address === 'string' ? 0 : address.port;
+    const proxy = new TcpProxy(server, port, random);
+    server.on('connection', (socket) => proxy.#accept(socket, target));
     return proxy;
   }
 
@@ -48,13 +63,20 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  #accept(socket: Socket, targetPort: number): void {
+  /** Ends the connections that there are; new ones are welcome. */
+  resetConnections(): void {
+    for (const pair of this.#pairs) pair.reset();
+  }
+
+  #accept(socket: Socket, target: Endpoint): void {
     if (Object.values(this.#states).some((state) => state.kind === 'cut')) {
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
-    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
-    const pair = new Pair(socket, far, this.#states);
+    const far = connect({ ...onLoopback(target), allowHalfOpen: true });
+    // Of its own, so that what one connection draws does not depend on how others are timed.
+    const random = new SeededRandom(this.#random.below(2 ** 32));
+    const pair = new Pair(socket, far, this.#states, random);
     for (const one of [socket, far]) one.on('data', (chunk) => this.onBytes?.(chunk));
     this.#pairs.add(pair);
     void pair.closed.then(() => this.#pairs.delete(pair));
@@ -74,12 +96,13 @@ class Pair {
   readonly lanes: Readonly<Record<Way, Lane>>;
   readonly #sockets: readonly [Socket, Socket];
 
-  constructor(near: Socket, far: Socket, states: Readonly<Record<Way, LinkState>>) {
+  constructor(near: Socket, far: Socket, states: Readonly<Record<Way, LinkState>>, random: Random) {
     this.#sockets = [near, far];
     const reset = () => this.reset();
+    const chance = () => new SeededRandom(random.below(2 ** 32));
     this.lanes = {
-      forth: new Lane(near, far, () => states.forth, reset),
-      back: new Lane(far, near, () => states.back, reset),
+      forth: new Lane(near, far, () => states.forth, reset, chance()),
+      back: new Lane(far, near, () => states.back, reset, chance()),
     };
     this.closed = new Promise((resolve) => {
       let open = 2;
@@ -96,12 +119,18 @@ class Pair {
 
   reset(): void {
     for (const lane of Object.values(this.lanes)) lane.close();
-    for (const socket of this.#sockets) {
-      if (socket.destroyed) continue;
-      // A socket whose end is on its way cannot be reset: libuv refuses, Node leaks the handle and
-      // spins on it for ever when the process ends.
-      if (socket.writableEnded) socket.destroy();
-      else socket.resetAndDestroy();
-    }
+    for (const socket of this.#sockets) reset(socket);
   }
+}
+
+function onLoopback(target: Endpoint) {
+  return 'port' in target ? { port: target.port, host: '127.0.0.1' } : { path: target.path };
+}
+
+function reset(socket: Socket): void {
+  if (socket.destroyed) return;
+  // A socket whose end is on its way cannot be reset: libuv refuses, Node leaks the handle and
+  // spins on it for ever when the process ends. One of the file system knows no reset.
+  if (socket.writableEnded || socket.remotePort === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -99,6 +99,11 @@ export const nodeConfigSchema = z
         electionTicks: z.int().min(3).max(1_000).default(12),
         leaseReads: z.boolean().default(false),
         leaseDriftPercent: z.int().min(1).max(50).default(10),
+        logKeepBytes: z
+          .int()
+          .min(256 * 1024)
+          .max(1024 ** 4)
+          .default(128 * 1024 * 1024),
       })
       .refine(
         (raft) => raft.electionTicks > 2 * raft.heartbeatTicks,

@@ -70,7 +70,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     random,
     transport,
     stateMachine: store,
-    tuning: config.raft,
+    tuning: tuningOf(config.raft),
     log: log.child({ part: 'raft' }),
     metrics,
     ...(identity.founder ? { bootstrap: { voters: [id], learners: [], removed: [] } } : {}),
@@ -128,3 +128,20 @@ const reasons: Readonly<Record<string, string>> = {
   recovering: 'its disk was lost or damaged; it is being caught up and does not vote meanwhile',
   stopped: 'its Raft node has stopped',
 };
+
+const SEGMENT_BYTES_MAX = 32 * 1024 * 1024;
+const PERSIST_BYTES_MAX = 16 * 1024 * 1024;
+const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
+/** A log of this many segments at least: whole ones are removed, and never the newest. */
+const SEGMENTS_KEPT = 4;
+
+/** Who keeps little of the log also needs small segments, and a state that is persisted often. */
+function tuningOf(raft: NodeConfig['raft']) {
+  const share = Math.floor(raft.logKeepBytes / SEGMENTS_KEPT);
+  return {
+    ...raft,
+    segmentBytesMax: Math.min(SEGMENT_BYTES_MAX, share),
+    persistBytes: Math.min(PERSIST_BYTES_MAX, share),
+    windowBytesMax: Math.min(WINDOW_BYTES_MAX, raft.logKeepBytes),
+  };
+}

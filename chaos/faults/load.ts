@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { VaultClient } from '../grounds/ground.ts';
+import { sleep } from '../grounds/sleep.ts';
+import { duration } from '../scenario/units.ts';
+import { defineFault } from './fault.ts';
+
+const IN_FLIGHT = 64;
+const OWN_TTL_MS = 3_600_000;
+const CALL_MS = 10_000;
+/** Written over and over, so that the log grows and the state does not. */
+const FILLED_KEYS = 8;
+
+/** Does it `count` times, some at once. */
+async function many(count: number, signal: AbortSignal, one: () => Promise<unknown>) {
+  let left = count;
+  const lane = async () => {
+    while (left-- > 0 && !signal.aborted) await one();
+  };
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, count) }, lane));
+}
+
+export const leaseStorm = defineFault({
+  name: 'lease-storm',
+  summary: 'makes thousands of tokens that expire at one moment; the heal revokes what is left',
+  danger: 'mild',
+  targets: 'none',
+  lasting: true,
+  parameters: z.strictObject({
+    tokens: z.int().min(1).max(100_000).default(2_000),
+    expire: duration().default(5_000),
+  }),
+  needs: () => ['cluster.load', 'cluster.admin'],
+  async inject({ cluster, parameters, signal, undo }) {
+    const client = await cluster.client();
+    const parent = await client.call('token.create', { ttlMs: OWN_TTL_MS, displayName: 'storm' });
+    const own = await cluster.client({ token: parent.token });
+    let isRevoked = false;
+    undo('revoke the tokens that are left', async () => {
+      if (!isRevoked) await own.call('token.revokeSelf', {});
+      isRevoked = true;
+      await Promise.all([client.close(), own.close()]);
+    });
+    const { clock } = cluster;
+    const end = clock.monotonicMs() + parameters.expire;
+    await many(parameters.tokens, signal, () => {
+      const ttlMs = Math.max(1, Math.ceil(end - clock.monotonicMs()));
+      return own.call('token.create', { ttlMs, renewable: false }, { timeoutMs: CALL_MS });
+    });
+  },
+});
+
+export const clientStorm = defineFault({
+  name: 'client-storm',
+  summary: 'opens many clients at once, which all ask as fast as they are answered',
+  danger: 'mild',
+  targets: 'none',
+  lasting: true,
+  parameters: z.strictObject({ clients: z.int().min(1).max(1_000).default(100) }),
+  needs: () => ['cluster.load'],
+  async inject({ cluster, parameters, undo }) {
+    const over = new AbortController();
+    const clients: VaultClient[] = [];
+    undo('send the clients home', async () => {
+      over.abort();
+      await Promise.all(clients.splice(0).map((client) => client.close()));
+    });
+    const ask = async (client: VaultClient) => {
+      while (!over.signal.aborted)
+        // Overload is refused, which is as it should be; a refused client asks again, a bit later.
+        await client
+          .call('token.lookupSelf', {}, { timeoutMs: CALL_MS })
+          .catch(() => sleep(cluster.clock, IN_FLIGHT, over.signal));
+    };
+    for (let count = 0; count < parameters.clients; count++) {
+      const client = await cluster.client();
+      clients.push(client);
+      void ask(client);
+    }
+  },
+});
+
+const VALUE_MAX = 512 * 1024;
+
+export const fillLog = defineFault({
+  name: 'fill-log',
+  summary: 'writes so much that the log is compacted, and who is behind needs a snapshot',
+  danger: 'mild',
+  targets: 'none',
+  lasting: true,
+  parameters: z.strictObject({
+    value: z
+      .int()
+      .min(1)
+      .max(VALUE_MAX)
+      .default(64 * 1024),
+    pause: duration().default(5),
+  }),
+  needs: () => ['log.short', 'cluster.load'],
+  async inject({ cluster, id, parameters, random, undo }) {
+    const over = new AbortController();
+    const client = await cluster.client();
+    const pathOf = (key: number) => `chaos/${id}/${key}`;
+    let filling = Promise.resolve();
+    undo('remove what was written', async () => {
+      over.abort();
+      await filling;
+      for (let key = 0; key < FILLED_KEYS; key++)
+        await client.call('kv.deleteMetadata', { path: pathOf(key) }).catch(() => undefined);
+    });
+    const data = random.bytes(parameters.value);
+    const fill = async () => {
+      for (let count = 0; !over.signal.aborted; count++) {
+        const request = { path: pathOf(count % FILLED_KEYS), data };
+        await client.call('kv.put', request, { timeoutMs: CALL_MS }).catch(() => undefined);
+        await sleep(cluster.clock, parameters.pause, over.signal);
+      }
+    };
+    filling = fill();
+  },
+});
