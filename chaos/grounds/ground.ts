@@ -30,6 +30,8 @@ export interface Cluster extends AsyncDisposable {
   observe(): Promise<Observation>;
   /** Lifts, resumes and starts all that faults have left. Safe at any time, and again. */
   heal(): Promise<void>;
+  /** Why the ground itself knows that the cluster broke a promise, if it watches that. */
+  broken?(): string | undefined;
   /** Copies what explains a failure (logs) into `folder`. Never secrets. */
   collect(folder: string): Promise<void>;
 }
@@ -47,6 +49,8 @@ export interface StartOptions {
 export interface Ground {
   readonly name: GroundName;
   readonly capabilities: ReadonlySet<Capability>;
+  /** The workloads that can run there; absent: all. */
+  readonly workloads?: ReadonlySet<string>;
   /**
    * Why a cluster of that shape, with faults of those needs, cannot be had on this machine, in words
    * for an operator; undefined when it can. Asked before the scenario begins.

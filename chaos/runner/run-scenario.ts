@@ -77,6 +77,13 @@ async function refuseUnfit(
       `${scenario.file} is for ${scenario.grounds.join(', ')}, not for ${ground.name}`,
     );
   }
+  const foreign = scenario.workloads.find((use) => ground.workloads?.has(use.workload) === false);
+  if (foreign !== undefined) {
+    throw new StrongroomError(
+      'cli.usage',
+      `Cannot run on ${ground.name}: the workload ${foreign.workload} needs a real vault`,
+    );
+  }
   const why = await ground.unavailable(scenario.cluster, needs);
   if (why !== undefined)
     throw new StrongroomError('cli.usage', `Cannot run on ${ground.name}: ${why}`);

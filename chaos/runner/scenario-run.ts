@@ -112,6 +112,10 @@ export class ScenarioRun {
     return this.#phases;
   }
 
+  get broken(): string | undefined {
+    return this.#cluster.broken?.();
+  }
+
   verdict(): Verdict {
     return verdictOf(this, { interrupted: this.#interrupted });
   }

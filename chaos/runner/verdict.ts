@@ -6,11 +6,14 @@ interface Findings {
   readonly aborted: AssertionRecord | undefined;
   readonly faults: readonly FaultRecord[];
   readonly checks: readonly CheckRecord[];
+  /** What the ground itself saw go wrong. */
+  readonly broken: string | undefined;
 }
 
 /** What all findings of a run come to, with every reason. */
 export function verdictOf(found: Findings, { interrupted }: { interrupted: boolean }): Verdict {
   const because = [
+    ...(found.broken === undefined ? [] : [`a promise was broken: ${found.broken}`]),
     ...failed(found.steadyState).map((one) => `no steady state to begin with: ${inWords(one)}`),
     ...(found.aborted === undefined ? [] : [`aborted: ${inWords(found.aborted)}`]),
     ...found.faults.flatMap(({ fault, nodes, error }) =>

@@ -96,18 +96,36 @@ function isBefore(a: Event, b: Event): boolean {
 export class ProcessTime {
   readonly clock: Clock;
   readonly #scheduler: Scheduler;
-  readonly #rate: number;
+  #rate: number;
+  /** What the clock showed, and when, at its last change of rate. */
+  #shownMs = 0;
+  #sinceMs = 0;
+  #wallOffsetMs = 0;
   #pausedUntilMs = 0;
+  /** What waits while the process stands still for as long as somebody likes. */
+  #held: (() => void)[] | undefined;
   #isAlive = true;
 
   constructor(scheduler: Scheduler, rate: number) {
     this.#scheduler = scheduler;
     this.#rate = rate;
     this.clock = {
-      monotonicMs: () => scheduler.nowMs * rate,
-      wallMs: () => 1.7e12 + scheduler.nowMs * rate,
-      after: (delayMs, callback) => this.#timer(delayMs / rate, callback),
+      monotonicMs: () => this.#monotonicMs(),
+      wallMs: () => 1.7e12 + this.#wallOffsetMs + this.#monotonicMs(),
+      after: (delayMs, callback) => this.#timer(delayMs / this.#rate, callback),
     };
+  }
+
+  /** From now on; timers that run already keep their time. */
+  runAt(rate: number, wallOffsetMs: number): void {
+    this.#shownMs = this.#monotonicMs();
+    this.#sinceMs = this.#scheduler.nowMs;
+    this.#rate = rate;
+    this.#wallOffsetMs = wallOffsetMs;
+  }
+
+  #monotonicMs(): number {
+    return this.#shownMs + (this.#scheduler.nowMs - this.#sinceMs) * this.#rate;
   }
 
   get rate(): number {
@@ -120,6 +138,10 @@ export class ProcessTime {
   after(delayMs: number, callback: () => void): void {
     this.#scheduler.after(delayMs, () => {
       if (!this.#isAlive) return;
+      if (this.#held !== undefined) {
+        this.#held.push(callback);
+        return;
+      }
       const waitMs = this.#pausedUntilMs - this.#scheduler.nowMs;
       if (waitMs > 0) this.after(waitMs, callback);
       else callback();
@@ -129,6 +151,22 @@ export class ProcessTime {
   /** As a long garbage collection, or SIGSTOP. */
   pause(forMs: number): void {
     this.#pausedUntilMs = this.#scheduler.nowMs + forMs;
+  }
+
+  /** As SIGSTOP, until `thaw`. */
+  freeze(): void {
+    this.#held ??= [];
+  }
+
+  /** What would have been done meanwhile is done now, in its order. */
+  thaw(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    for (const callback of held ?? []) this.after(0, callback);
+  }
+
+  get isFrozen(): boolean {
+    return this.#held !== undefined;
   }
 
   end(): void {

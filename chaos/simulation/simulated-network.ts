@@ -18,6 +18,20 @@ export interface NetworkFaults {
   readonly encodes: boolean;
 }
 
+/** What one direction of one link adds to the faults of the whole network. */
+export interface LinkFaults {
+  readonly isBlocked: boolean;
+  readonly isRefused: boolean;
+  readonly delayMs: number;
+  readonly jitterMs: number;
+  readonly lossRatio: number;
+  readonly duplicateRatio: number;
+  readonly reorderRatio: number;
+}
+
+/** How much later than in its turn a message comes that is overtaken. */
+const REORDER_MS = 50;
+
 interface Endpoint {
   readonly handlers: TransportHandlers;
   readonly time: ProcessTime;
@@ -38,6 +52,7 @@ export class SimulatedNetwork {
   readonly #cut = new Set<string>();
   #faults: NetworkFaults;
   readonly #onSend: (message: Message) => void;
+  readonly #linkFaults: (from: NodeId, to: NodeId) => LinkFaults | undefined;
   delivered = 0;
 
   constructor(
@@ -45,8 +60,10 @@ export class SimulatedNetwork {
     random: SeededRandom,
     faults: NetworkFaults,
     onSend: (message: Message) => void,
+    linkFaults: (from: NodeId, to: NodeId) => LinkFaults | undefined = () => undefined,
   ) {
     this.#onSend = onSend;
+    this.#linkFaults = linkFaults;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#faults = faults;
@@ -87,34 +104,53 @@ export class SimulatedNetwork {
   }
 
   #isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.has(`${from}>${to}`) || this.#linkFaults(from, to)?.isBlocked === true;
   }
 
-  #delayMs(): number {
+  #delayMs(from: NodeId, to: NodeId): number {
     // Exponential: most are quick, a few overtake one another by far.
-    return 0.1 - Math.log(1 - this.#random.float()) * this.#faults.delayMsMean;
+    const delayMs = 0.1 - Math.log(1 - this.#random.float()) * this.#faults.delayMsMean;
+    const link = this.#linkFaults(from, to);
+    if (link === undefined) return delayMs;
+    const jitterMs = (2 * this.#random.float() - 1) * link.jitterMs;
+    const isOvertaken = this.#random.float() < link.reorderRatio;
+    const lateMs = isOvertaken ? this.#random.float() * REORDER_MS : 0;
+    return Math.max(0.1, delayMs + link.delayMs + jitterMs + lateMs);
+  }
+
+  /** Whether chance takes it; drawn only where there is something to draw. */
+  #isLost(from: NodeId, to: NodeId): boolean {
+    if (this.#random.below(1000) < this.#faults.lossPerMille) return true;
+    const link = this.#linkFaults(from, to);
+    return link !== undefined && this.#random.float() < link.lossRatio;
+  }
+
+  #isDoubled(from: NodeId, to: NodeId): boolean {
+    if (this.#random.below(1000) < this.#faults.duplicatePerMille) return true;
+    const link = this.#linkFaults(from, to);
+    return link !== undefined && this.#random.float() < link.duplicateRatio;
   }
 
   #send(message: Message, sender: Endpoint): void {
     const { from, to } = message;
     this.#onSend(message);
-    const { lossPerMille, duplicatePerMille } = this.#faults;
-    if (this.#isCut(from, to) || this.#random.below(1000) < lossPerMille) {
+    if (this.#isCut(from, to) || this.#isLost(from, to)) {
       // Sometimes the connection notices.
-      if (this.#random.below(4) === 0) this.#tellUnreachable(from, to, sender.time);
+      const isTold = this.#random.below(4) === 0 || this.#linkFaults(from, to)?.isRefused === true;
+      if (isTold) this.#tellUnreachable(from, to, sender.time);
       return;
     }
     this.#deliver(message, sender.incarnation);
-    if (this.#random.below(1000) < duplicatePerMille) this.#deliver(message, sender.incarnation);
+    if (this.#isDoubled(from, to)) this.#deliver(message, sender.incarnation);
   }
 
   #tellUnreachable(from: NodeId, to: NodeId, time: ProcessTime): void {
-    time.after(this.#delayMs(), () => this.#endpoints.get(from)?.handlers.unreachable(to));
+    time.after(this.#delayMs(from, to), () => this.#endpoints.get(from)?.handlers.unreachable(to));
   }
 
   #deliver(message: Message, incarnation: number): void {
     const wire = this.#faults.encodes ? encodeMessages([message]) : undefined;
-    this.#scheduler.after(this.#delayMs(), () => {
+    this.#scheduler.after(this.#delayMs(message.from, message.to), () => {
       const endpoint = this.#endpoints.get(message.to);
       if (endpoint === undefined || this.#isCut(message.from, message.to)) return;
       endpoint.time.after(0, () => {
@@ -175,7 +211,7 @@ export class SimulatedNetwork {
 
   #hop(from: NodeId, to: NodeId): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#scheduler.after(this.#delayMs(), () => {
+      this.#scheduler.after(this.#delayMs(from, to), () => {
         const isLost =
           this.#isCut(from, to) || this.#random.below(2000) < this.#faults.lossPerMille;
         if (isLost) reject(new Error('the stream broke'));

@@ -57,6 +57,9 @@ export class SimulatedNode {
   /** A founder says so at every start, as in production. */
   readonly #bootstrap: Membership | undefined;
   #starts = 0;
+  /** Beside the skew that is drawn at each start. */
+  #drift = 0;
+  #wallOffsetMs = 0;
 
   constructor(id: NodeId, world: NodeWorld, bootstrap: Membership | undefined) {
     this.id = id;
@@ -69,6 +72,9 @@ export class SimulatedNode {
     const { scheduler, random, skewPercent, trace, logger } = this.#world;
     const rate = 1 + (random.below(2 * skewPercent + 1) - skewPercent) / 100;
     const time = new ProcessTime(scheduler, rate);
+    if (this.#drift !== 0 || this.#wallOffsetMs !== 0) {
+      time.runAt(rate * (1 + this.#drift), this.#wallOffsetMs);
+    }
     this.#time = time;
     this.#starts += 1;
     const start = this.#starts;
@@ -143,6 +149,32 @@ export class SimulatedNode {
 
   pause(forMs: number): void {
     this.#time?.pause(forMs);
+  }
+
+  /** As SIGSTOP and SIGCONT. */
+  freeze(): void {
+    this.#time?.freeze();
+  }
+
+  thaw(): void {
+    this.#time?.thaw();
+  }
+
+  /** It runs, and is not frozen. */
+  get answers(): boolean {
+    return this.phase === 'up' && this.#time?.isFrozen === false;
+  }
+
+  /** Runs `callback` as this process would: never when it has ended, later when it stands still. */
+  whenRunning(delayMs: number, callback: () => void): void {
+    this.#time?.after(delayMs, callback);
+  }
+
+  /** Its clocks run faster by this share, and the wall clock is off by so much. */
+  setClock(drift: number, wallOffsetMs: number): void {
+    this.#drift = drift;
+    this.#wallOffsetMs = wallOffsetMs;
+    this.#time?.runAt(1 + drift, wallOffsetMs);
   }
 
   /** Log and state are gone; the high-water mark is on another disk. */
