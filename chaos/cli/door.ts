@@ -16,6 +16,7 @@ import { vocabulary } from '../vocabulary.ts';
 import { findScenario } from './library.ts';
 import { listView } from './list-view.ts';
 import { progressLines } from './progress-lines.ts';
+import { simulateSeeds } from './simulate-seeds.ts';
 import { verdictView } from './verdict-view.ts';
 
 const RUNS = 'chaos-runs';
@@ -36,11 +37,7 @@ export const chaosDoor: ChaosDoor = {
   async simulate(wishes, console) {
     const ground = groundNamed('simulation');
     const scenario = await findScenario(wishes.scenario);
-    for (let seed = wishes.from; seed < wishes.from + wishes.seeds; seed++) {
-      const status = await runAndShow(scenario, ground, seed, undefined, console);
-      if (status !== exitStatus.ok) return status;
-    }
-    return exitStatus.ok;
+    return simulateSeeds(scenario, ground, { ...wishes, runs: RUNS }, console);
   },
   async replay(folder, console) {
     const record = await readRecord(folder);

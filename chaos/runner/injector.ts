@@ -41,7 +41,7 @@ export function occurrencesOf(
   return ordered.map((one, at) => ({
     ...one,
     id: `${at + 1}-${one.step.fault}`,
-    seed: seed * 1_000 + at,
+    seed: one.step.draw ?? seed * 1_000 + at,
   }));
 }
 

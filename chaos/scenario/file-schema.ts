@@ -24,6 +24,7 @@ const timelineStep = z.strictObject({
   fault: z.string().max(64),
   on: z.string().max(128).optional(),
   with: z.unknown().optional(),
+  draw: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
 });
 
 /** The outer shape of a scenario file; what the words in it mean is looked at afterwards. */

@@ -52,6 +52,8 @@ export interface TimelineStep {
   readonly untilMs: number;
   /** Healed after this long; undefined: it is over at once, or at the end of the timeline. */
   readonly forMs: number | undefined;
+  /** What its chance is drawn from; undefined: the run's seed and its place in the timeline. */
+  readonly draw: number | undefined;
 }
 
 /** A scenario file, read and found sound. */

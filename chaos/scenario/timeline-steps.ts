@@ -32,6 +32,7 @@ export function readTimeline(
         fault: step.fault,
         on: readTarget(step, fault, nodes, path, problems),
         parameters,
+        draw: step.draw,
         ...readTimes(step, fault, raw.duration, path, problems),
       },
     ];
