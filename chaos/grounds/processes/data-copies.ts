@@ -66,7 +66,8 @@ export class DataCopies {
         .filter((entry) => entry.isFile())
         .map(async (entry) => {
           const path = join(entry.parentPath, entry.name);
-          return { path, ...(await stat(path)) };
+          const { size, mtimeMs } = await stat(path);
+          return { path, size, mtimeMs };
         }),
     );
     const [newest] = files

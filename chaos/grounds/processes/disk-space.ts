@@ -56,7 +56,7 @@ export class DiskSpace {
   }
 
   async liftAll(): Promise<void> {
-    for (const layer of [...this.#layers.keys()]) await this.unlimit(layer);
+    for (const layer of this.#layers.keys()) await this.unlimit(layer);
   }
 
   /**

@@ -66,7 +66,7 @@ export class HsmFaults implements HsmLever {
   }
 
   async liftAll(): Promise<void> {
-    for (const layer of [...this.#layers.keys()]) await this.lift(layer);
+    for (const layer of this.#layers.keys()) await this.lift(layer);
     await this.returnToken();
     for (const node of this.#links.keys()) await this.#token.rightPin(node);
   }

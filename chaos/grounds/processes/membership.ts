@@ -30,6 +30,6 @@ export class Membership implements MembershipLever {
   }
 
   async removeAll(): Promise<void> {
-    for (const name of [...this.#added.keys()]) await this.remove(name);
+    for (const name of this.#added.keys()) await this.remove(name);
   }
 }

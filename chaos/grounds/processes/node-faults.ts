@@ -44,7 +44,7 @@ export class NodeFaults {
   }
 
   async liftAll(): Promise<void> {
-    for (const name of [...this.#layers.keys()]) await this.#lift(name);
+    for (const name of this.#layers.keys()) await this.#lift(name);
   }
 
   async #lay(name: string, layer: Layer): Promise<void> {
