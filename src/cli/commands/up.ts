@@ -11,6 +11,12 @@ import { Options } from '../options.ts';
 import { render } from '../output/document.ts';
 import { formatOf } from '../session.ts';
 
+/**
+ * Room for what lives as long as a request: with V8's 16 MiB a busy node collects it so often that
+ * much is still in use, and pays a tenth more processor a write. Flags cannot be set later.
+ */
+const YOUNG_SPACE = ['--min-semi-space-size=16', '--max-semi-space-size=64'];
+
 const DATA = '.strongroom';
 const BASE_PORT = 8200;
 const NODES_MAX = 20;
@@ -77,7 +83,7 @@ async function up(io: CliIo, flags: UpFlags): Promise<void> {
   const options = localOptions(flags, say);
   // The program as it was called, so that nodes run under the same loader as this does.
   const script = process.argv[1] ?? '';
-  const program = [process.execPath, ...process.execArgv, script];
+  const program = [process.execPath, ...YOUNG_SPACE, ...process.execArgv, script];
   const stop = stopSignal(io);
   const { cluster, document, unsettled } = await startCluster(options, {
     program,
