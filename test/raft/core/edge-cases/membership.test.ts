@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../../../src/lib/index.ts';
 import type { MembershipChange } from '../../../../src/raft/core/index.ts';
 import { CoreCluster } from '../../../harness/core-cluster.ts';
 import { logIndex, nodeId, term } from '../../../harness/core-node.ts';
@@ -267,6 +268,35 @@ describe('membership', () => {
     leader.slowDisk = false;
     cluster.run(60);
     expect(leader.status).toMatchObject({ role: 'leader', membership: { voters: [1] } });
+  });
+
+  test('two voters: a power cut of the leader at any moment of a removal or demotion leaves one that can lead', () => {
+    for (let seed = 1; seed <= 400; seed++) {
+      const random = new SeededRandom(seed);
+      const cluster = new CoreCluster({ voters: [1, 2], seed });
+      const leader = cluster.elect(1);
+      leader.slowDisk = true;
+      leader.core.proposeMembership(change(seed % 2 === 0 ? 'remove' : 'demote', 2));
+      // Entries after the change reach the other before they are durable here: it has the longer log.
+      for (let step = random.below(30); step > 0; step--) {
+        const kind = random.below(5);
+        if (kind === 0) leader.propose(`step ${step}`);
+        else if (kind === 1) leader.persistOne();
+        else if (kind === 2) leader.core.tick();
+        else if (kind === 3) cluster.settle();
+        else cluster.deliverMatching(() => true);
+      }
+      leader.slowDisk = false;
+      cluster.wire = [];
+      leader.restart();
+      // A driver ends a node that was removed.
+      if (cluster.node(2).status.removed) cluster.node(2).crash();
+      cluster.run(80);
+      const { commit } = leader.status;
+      cluster.leader?.propose('after');
+      cluster.run(3);
+      expect(leader.status.commit, `seed ${seed}`).toBeGreaterThan(commit);
+    }
   });
 
   test('the last voter is neither removed nor demoted', () => {
