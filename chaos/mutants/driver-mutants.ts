@@ -144,4 +144,11 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     replacement: 'return isBlank;',
     why: 'a lone node that forgot everything elects itself and starts from nothing',
   },
+  {
+    name: 'a log begins after a state that is not durable',
+    file: driver('open-state'),
+    search: 'if (raftLog.restsOnState) await',
+    replacement: 'if (raftLog.lastIndex() < 0) await',
+    why: 'a power cut leaves a gap between state and log on a node that had caught up (seed 202319)',
+  },
 ];

@@ -109,6 +109,8 @@ async function open(options: OpenStateOptions): Promise<OpenState> {
     vote: hard.vote,
   };
   await highWater.write(newMark);
+  // What survived a dead process may still be lost with the power, and the log begins after it now.
+  if (raftLog.restsOnState) await stateMachine.persist(applied.index);
   // Proves that the disk takes writes, and says on it where this log begins.
   const commit = clamp(hard.commit, applied.index, raftLog.lastIndex());
   await raftLog.write([{ kind: 'hard', hard: { ...hard, commit } }]);

@@ -1,9 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { DigestMachine } from '../../../chaos/simulation/digest-machine.ts';
+import {
+  DigestMachine,
+  DigestStorage,
+  EMPTY_STATE,
+} from '../../../chaos/simulation/digest-machine.ts';
 import { SimulatedDisk } from '../../../chaos/simulation/simulated-disk.ts';
 import { openState } from '../../../src/raft/driver/open-state.ts';
 import { promiseMs } from '../../../src/raft/driver/tuning.ts';
-import { DEFAULT_TUNING, type NodeId, type RaftTuning } from '../../../src/raft/index.ts';
+import {
+  DEFAULT_TUNING,
+  type LogIndex,
+  type NodeId,
+  type RaftTuning,
+  type Term,
+} from '../../../src/raft/index.ts';
 import { quietLogger } from '../../../src/telemetry/index.ts';
 
 const node = 1 as NodeId;
@@ -52,5 +62,30 @@ describe('a node that starts', () => {
     const start = machine();
     await start({});
     expect(await start({ leaseReads: true })).toBe(0);
+  });
+
+  it('has the state durable before its log begins after it, when the log before is lost', async () => {
+    const [log, sidecar, state] = [new SimulatedDisk(), new SimulatedDisk(), new DigestStorage()];
+    const membership = { voters: [node], learners: [], removed: [] };
+    const open = () =>
+      openState({
+        identity: { clusterId: '0f'.repeat(16), groupId: 1, node },
+        incarnation: undefined,
+        disk: log.attach(),
+        sidecarDisk: sidecar.attach(),
+        stateMachine: new DigestMachine({ storage: state }),
+        bootstrap: undefined,
+        tuning: DEFAULT_TUNING,
+        log: quietLogger,
+      });
+    await open();
+    // Applied and not persisted: the log that it came from is what makes it safe, and is lost now.
+    state.add({ ...EMPTY_STATE, index: 7 as LogIndex, term: 1 as Term, membership });
+    log.wipe();
+    sidecar.killProcess();
+    const { raftLog } = await open();
+    expect(raftLog.firstIndex()).toBe(8);
+    state.crash(() => 0);
+    expect(state.latest.index).toBe(7);
   });
 });

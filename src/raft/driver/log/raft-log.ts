@@ -61,6 +61,7 @@ export class RaftLog implements LogReader {
   #snapshotMeta: SnapshotMeta | undefined;
   /** The log starts at `#base`, and the next write must say so on disk. */
   #pendingReset = false;
+  #restsOnState = false;
   #writing = false;
   #broken = false;
 
@@ -143,6 +144,11 @@ export class RaftLog implements LogReader {
   /** A commit index that need not be synced: it goes out with the next write. */
   carry(hard: HardState): void {
     this.#hard = hard;
+  }
+
+  /** The next write lets go of entries that only the state holds: it must be durable before. */
+  get restsOnState(): boolean {
+    return this.#restsOnState;
   }
 
   get diskBytes(): number {
@@ -337,6 +343,7 @@ export class RaftLog implements LogReader {
     this.#runs = [];
     this.#base = applied;
     this.#pendingReset = true;
+    this.#restsOnState = true;
   }
 
   /** Sets who counts in a log that was never written to. */
