@@ -108,6 +108,7 @@ const chaosMayImport = {
   checkers: ['grounds', 'history'],
   workloads: ['grounds', 'history', 'scenario', 'checkers'],
   runner: ['grounds', 'faults', 'workloads', 'checkers', 'history', 'heal', 'scenario'],
+  report: ['runner', 'checkers', 'history', 'grounds', 'scenario'],
 };
 const insideChaos = (folder) => `^chaos/${folder}/`;
 for (const [folder, others] of Object.entries(chaosMayImport)) {

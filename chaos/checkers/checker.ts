@@ -32,6 +32,8 @@ export type Judgement =
       readonly because: string;
       /** The fewest operations that show it. */
       readonly history: readonly Entry[];
+      /** Which of them, by its place in `history`, has the answer that no order explains. */
+      readonly impossible?: number;
     }
   /** Out of its budget, or without anything to judge: a failure, since nothing was proved. */
   | { readonly kind: 'undecided'; readonly because: string };

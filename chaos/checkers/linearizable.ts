@@ -40,13 +40,29 @@ function judge(label: string, entries: readonly SecretEntry[]): Judgement {
     case 'violation': {
       const fewest = minimalHistory(secretModel, verdict.history, (input) => input.kind === 'get');
       const named = new Map(entries.map((entry) => [nameOf(entry), entry]));
+      const history = fewest.flatMap((one) => named.get(nameOf(one)) ?? []);
+      const impossible = lastAnswered(fewest);
       return {
         kind: 'violation',
         because: `${verdict.key}: no order of these operations explains their answers`,
-        history: fewest.flatMap((one) => named.get(nameOf(one)) ?? []),
+        history,
+        ...(impossible === undefined ? {} : { impossible }),
       };
     }
   }
+}
+
+/**
+ * The history ends where the answers first contradict each other: with this answer. Operations that
+ * were answered later are in it without their answers.
+ */
+function lastAnswered(history: readonly Operation<SecretInput, SecretOutput>[]) {
+  let last: number | undefined;
+  for (const [at, { output, returnedAt }] of history.entries()) {
+    if (output === undefined) continue;
+    if (last === undefined || returnedAt > (history[last]?.returnedAt ?? 0)) last = at;
+  }
+  return last;
 }
 
 /** A client does one thing at a time. */

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { ChaosConsole, ChaosDoor } from '../../src/cli/index.ts';
 import { exitStatus } from '../../src/cli/index.ts';
 import { StrongroomError } from '../../src/lib/index.ts';
 import { grounds } from '../grounds/catalogue.ts';
 import type { Ground } from '../grounds/ground.ts';
 import { healLeftOver } from '../heal/heal-left-over.ts';
+import { writeReport } from '../report/write-report.ts';
 import { readRecord } from '../runner/read-record.ts';
 import type { RunRecord } from '../runner/record.ts';
 import { runScenario } from '../runner/run-scenario.ts';
@@ -19,6 +20,8 @@ import { progressLines } from './progress-lines.ts';
 import { simulateSeeds } from './simulate-seeds.ts';
 import { verdictView } from './verdict-view.ts';
 
+/** Of a run, in its folder. */
+const PAGE = 'report.html';
 const RUNS = 'chaos-runs';
 const SEEDS = 2 ** 31;
 
@@ -44,9 +47,11 @@ export const chaosDoor: ChaosDoor = {
     const scenario = parseScenario(record.scenario.file, record.scenario.text, vocabulary);
     return runAndShow(scenario, groundNamed(record.ground), record.seed, undefined, console);
   },
-  async report(folder, console) {
+  async report({ folder, html }, console) {
     const record = await readRecord(folder);
-    console.print(verdictView(record, folder));
+    const page = html ?? join(folder, PAGE);
+    await writeReport(page, record, folder);
+    console.print(verdictView(record, folder, page));
     return statusOf(record);
   },
   async heal(folder, console) {
@@ -76,7 +81,13 @@ async function runAndShow(
     progress: progressLines(scenario, console),
     programVersion: console.programVersion,
   });
-  console.print(verdictView(record, folder));
+  const page = join(folder, PAGE);
+  try {
+    await writeReport(page, record, relative('', folder));
+  } finally {
+    // What the run came to is told whatever becomes of its page.
+    console.print(verdictView(record, relative('', folder), page));
+  }
   return statusOf(record);
 }
 

@@ -6,7 +6,7 @@ import { inWords } from '../runner/verdict.ts';
 const OPERATIONS_MAX = 40;
 
 /** What a run came to: for programs without its samples, which `run.json` has. */
-export function verdictView(record: RunRecord, folder: string) {
+export function verdictView(record: RunRecord, folder: string, page: string) {
   const { scenario, ground, seed, verdict, faults, objectives, steadyState, checks } = record;
   const document = {
     scenario: scenario.name,

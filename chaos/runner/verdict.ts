@@ -1,3 +1,4 @@
+import { formatQuantity, measures } from '../scenario/measures.ts';
 import type { AssertionRecord, CheckRecord, FaultRecord, Verdict } from './record.ts';
 
 interface Findings {
@@ -30,10 +31,11 @@ export function verdictOf(found: Findings, { interrupted }: { interrupted: boole
 
 const failed = (assertions: readonly AssertionRecord[]) => assertions.filter((one) => !one.holds);
 
-/** "write-rate > 5/s (measured 3.2)". */
-export function inWords({ text, value }: AssertionRecord): string {
-  const measured = value === null ? 'nothing to measure' : `measured ${round(value)}`;
+/** "write-rate > 5/s (measured 3.2/s)". */
+export function inWords({ text, measure, value }: AssertionRecord): string {
+  const measured =
+    value === null
+      ? 'nothing to measure'
+      : `measured ${formatQuantity(measures[measure].unit, value)}`;
   return `${text} (${measured})`;
 }
-
-const round = (value: number) => Math.round(value * 1_000) / 1_000;

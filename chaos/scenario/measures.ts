@@ -1,4 +1,4 @@
-import { parseDurationMs, parseRatio } from './units.ts';
+import { formatDuration, parseDurationMs, parseRatio } from './units.ts';
 
 export type Unit = 'duration' | 'ratio' | 'rate' | 'count';
 
@@ -55,6 +55,20 @@ export function parseQuantity(unit: Unit, text: string): number | undefined {
     }
     case 'count':
       return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+  }
+}
+
+/** A value in words, with its unit: "3.04 s", "1.2%", "96/s". */
+export function formatQuantity(unit: Unit, value: number): string {
+  switch (unit) {
+    case 'duration':
+      return formatDuration(value);
+    case 'ratio':
+      return `${Number((value * 100).toFixed(value < 0.01 ? 2 : 1))}%`;
+    case 'rate':
+      return `${Number(value.toFixed(1))}/s`;
+    case 'count':
+      return String(Number(value.toFixed(2)));
   }
 }
 

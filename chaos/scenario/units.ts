@@ -12,6 +12,17 @@ export function parseDurationMs(text: string): number | undefined {
   return total;
 }
 
+/** "850 ms", "3.20 s", "2 min 5 s". */
+export function formatDuration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(2)} s`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  const rest = seconds % 60;
+  return `${Math.floor(seconds / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
+}
+
 /** `20%` or `0.2`, as a ratio from 0 to 1; undefined when it is neither. */
 export function parseRatio(text: string): number | undefined {
   const [, percent, plain] = /^(?:(\d{1,3}(?:\.\d+)?)%|([01](?:\.\d+)?))$/.exec(text) ?? [];

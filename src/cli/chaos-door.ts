@@ -30,6 +30,13 @@ export interface SimulateWishes {
   readonly seeds: number;
 }
 
+export interface ReportWishes {
+  /** Of the run. */
+  readonly folder: string;
+  /** Where the page is written; in the run's folder when absent. */
+  readonly html: string | undefined;
+}
+
 /**
  * All that the command line knows of `chaos/`: a node's release is built without that folder, and
  * nothing else in `src/` may touch it. Each method returns the exit status.
@@ -40,7 +47,7 @@ export interface ChaosDoor {
   simulate(wishes: SimulateWishes, console: ChaosConsole): Promise<number>;
   /** Runs what a run folder records again: the same file, ground and seed. */
   replay(folder: string, console: ChaosConsole): Promise<number>;
-  report(folder: string, console: ChaosConsole): Promise<number>;
+  report(wishes: ReportWishes, console: ChaosConsole): Promise<number>;
   heal(folder: string, console: ChaosConsole): Promise<number>;
 }
 

@@ -34,7 +34,7 @@ export function chaosCommand(act: Act): Command {
     );
   addSimulate(chaos, act);
   addFolderCommand(chaos, act, 'replay', 'run again what a run folder records');
-  addFolderCommand(chaos, act, 'report', 'show the verdict of a run folder');
+  addReport(chaos, act);
   addFolderCommand(chaos, act, 'heal', 'undo what a run that died has left');
   return chaos;
 }
@@ -59,10 +59,24 @@ function addSimulate(chaos: Command, act: Act): void {
     );
 }
 
+function addReport(chaos: Command, act: Act): void {
+  chaos
+    .command('report')
+    .description('show the verdict of a run folder, and write its page again')
+    .argument('<folder>', 'of the run')
+    .option('--html <file>', 'where the page is written; report.html in the folder when absent')
+    .action(
+      act(async (session, folder) => {
+        const wishes = { folder: folder ?? '', html: session.options.text('html') };
+        return (await openChaosDoor()).report(wishes, consoleOf(session));
+      }),
+    );
+}
+
 function addFolderCommand(
   chaos: Command,
   act: Act,
-  name: 'replay' | 'report' | 'heal',
+  name: 'replay' | 'heal',
   description: string,
 ): void {
   chaos

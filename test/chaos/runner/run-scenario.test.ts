@@ -90,7 +90,7 @@ test('an objective that is missed fails the run with what was measured', async (
   const { record } = await run({ electionMs: 3_000 });
   expect(record.verdict).toMatchObject({
     kind: 'failed',
-    because: [expect.stringMatching(/^objective missed: write-recovery.*measured 3\d\d\d/)],
+    because: [expect.stringMatching(/^objective missed: write-recovery.*measured 3\.\d\d s/)],
   });
 });
 
