@@ -62,7 +62,7 @@ async function judgeChains({ cluster, signal }: Evidence, files: Files): Promise
       const [problem] = verdict.problems;
       if (problem !== undefined)
         return violation(`audit log of ${name}: ${describeProblem(problem)}`);
-      if (verdict.firstSequence !== 1)
+      if ((verdict.firstSequence ?? 1) !== 1)
         return violation(`audit log of ${name}: it begins with record ${verdict.firstSequence}`);
       records += verdict.records;
       heads += verdict.headsChecked;
