@@ -1,8 +1,26 @@
+import { auditComplete } from './audit-complete.ts';
 import type { Checker } from './checker.ts';
+import { exactlyOnce } from './exactly-once.ts';
 import { linearizable } from './linearizable.ts';
+import { listAppend } from './list-append.ts';
+import { sameState } from './same-state.ts';
+import { sessionGuarantees } from './session-guarantees.ts';
+import { setElements } from './set-elements.ts';
+import { tokenLifetimes } from './token-lifetimes.ts';
+import { watchComplete } from './watch-complete.ts';
 
 /** Every checker there is. `docs/chaos.md` says how to add one. */
-export const checkers: readonly Checker[] = [linearizable];
+export const checkers: readonly Checker[] = [
+  linearizable,
+  setElements,
+  listAppend,
+  sessionGuarantees,
+  watchComplete,
+  tokenLifetimes,
+  exactlyOnce,
+  auditComplete,
+  sameState,
+];
 
 const byName = new Map(checkers.map((checker) => [checker.name, checker]));
 

@@ -1,6 +1,7 @@
 import type { Entry } from '../history/history.ts';
 import type { Checker, Judgement } from './checker.ts';
 import { checkLinearizability } from './linearizability/checker.ts';
+import { contradiction } from './linearizability/contradiction.ts';
 import { minimalHistory } from './linearizability/minimal-history.ts';
 import type { Operation } from './linearizability/operation.ts';
 import {
@@ -38,13 +39,15 @@ function judge(label: string, entries: readonly SecretEntry[]): Judgement {
     case 'undecided':
       return { kind: 'undecided', because: `${verdict.key}: the search ran out of steps` };
     case 'violation': {
-      const fewest = minimalHistory(secretModel, verdict.history, (input) => input.kind === 'get');
+      const few = contradiction(verdict.history);
+      const fewest =
+        few?.steps ?? minimalHistory(secretModel, verdict.history, (input) => input.kind === 'get');
       const named = new Map(entries.map((entry) => [nameOf(entry), entry]));
       const history = fewest.flatMap((one) => named.get(nameOf(one)) ?? []);
       const impossible = lastAnswered(fewest);
       return {
         kind: 'violation',
-        because: `${verdict.key}: no order of these operations explains their answers`,
+        because: `${verdict.key}: ${few?.because ?? 'no order of these operations explains their answers'}`,
         history,
         ...(impossible === undefined ? {} : { impossible }),
       };

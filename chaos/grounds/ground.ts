@@ -28,6 +28,11 @@ export interface Cluster extends AsyncDisposable {
   client(wishes?: ClientWishes): Promise<VaultClient>;
   /** Asks every node, with a bound of time; a node that does not answer is down, never an error. */
   observe(): Promise<Observation>;
+  /**
+   * The files of a node's audit log, oldest first, to be read on this machine. Absent: this ground
+   * cannot reach them.
+   */
+  auditFiles?(node: string): Promise<readonly string[]>;
   /** Lifts, resumes and starts all that faults have left. Safe at any time, and again. */
   heal(): Promise<void>;
   /** Why the ground itself knows that the cluster broke a promise, if it watches that. */

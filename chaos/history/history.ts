@@ -7,10 +7,13 @@ import { StrongroomError } from '../../src/lib/index.ts';
  */
 export type Outcome = 'ok' | 'maybe' | 'no';
 
+/** `told`: nobody asked just then, it came over a stream; it counts in no rate and no latency. */
+export type Effect = 'read' | 'write' | 'told';
+
 /** One operation of one client: one line of a history file. */
 export interface Entry<Input = unknown, Output = unknown> {
   readonly client: number;
-  readonly effect: 'read' | 'write';
+  readonly effect: Effect;
   readonly input: Input;
   /** In milliseconds since the run began, on the cluster's clock. */
   readonly calledAt: number;
@@ -20,12 +23,14 @@ export interface Entry<Input = unknown, Output = unknown> {
   readonly output?: Output;
   /** Code of the failure, or its text when it has none. Never a secret. */
   readonly error?: string;
+  /** Sent along with the request: the audit log of whichever node handled it names it. */
+  readonly correlationId?: string;
 }
 
 /** How one operation is recorded. */
 export interface Attempt<Input, Output> {
   readonly client: number;
-  readonly effect: 'read' | 'write';
+  readonly effect: Effect;
   readonly input: Input;
   readonly call: () => Promise<Output>;
   /**
@@ -34,6 +39,8 @@ export interface Attempt<Input, Output> {
    * at the end says nothing of an earlier try.
    */
   readonly isHarmless?: (error: unknown) => boolean;
+  /** Of an audited operation, when `call` sends it. */
+  readonly correlationId?: string;
 }
 
 /** Collects what the clients of one workload did and saw; lives for one run. */
@@ -53,15 +60,16 @@ export class History<Input = unknown, Output = unknown> {
 
   /** Runs an operation and records it. @returns its output, undefined when it was not answered. */
   async run(attempt: Attempt<Input, Output>): Promise<Output | undefined> {
-    const { client, effect, input } = attempt;
+    const { client, effect, input, correlationId } = attempt;
     const calledAt = this.#now();
-    const about = { client, effect, input, calledAt };
+    const named = correlationId === undefined ? {} : { correlationId };
+    const about = { client, effect, input, calledAt, ...named };
     try {
       const output = await attempt.call();
       this.#entries.push({ ...about, returnedAt: this.#now(), outcome: 'ok', output });
       return output;
     } catch (error) {
-      const isHarmless = attempt.isHarmless?.(error) ?? effect === 'read';
+      const isHarmless = attempt.isHarmless?.(error) ?? effect !== 'write';
       const outcome = isHarmless ? 'no' : 'maybe';
       this.#entries.push({ ...about, returnedAt: this.#now(), outcome, error: nameOf(error) });
       return undefined;

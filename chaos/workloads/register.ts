@@ -1,10 +1,16 @@
 import { z } from 'zod';
-import { hasCode, type Random, SeededRandom, StrongroomError } from '../../src/lib/index.ts';
+import { hasCode, type Random, StrongroomError } from '../../src/lib/index.ts';
 import type { SecretInput, SecretOutput } from '../checkers/linearizability/secret-model.ts';
 import type { VaultClient } from '../grounds/ground.ts';
-import { sleep } from '../grounds/sleep.ts';
-import type { History } from '../history/history.ts';
 import { duration, ratio } from '../scenario/units.ts';
+import {
+  type Actor,
+  type ActorOptions,
+  concludeAs,
+  decodeJson,
+  encodeJson,
+  runActors,
+} from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -26,49 +32,25 @@ export const register = defineWorkload<Parameters>({
   name: 'register',
   summary: 'reads, writes and compare-and-sets on a few secrets',
   parameters: parameters as z.ZodType<Parameters>,
-  async run(work) {
-    const { cluster, parameters: wanted, random } = work;
-    const voters = cluster.nodes.filter((node) => node.kind === 'voter');
-    await Promise.all(
-      Array.from({ length: wanted.clients }, async (_, id) => {
-        // Each speaks to one node first, so that every node is asked during every fault.
-        const prefer = voters[id % voters.length]?.name;
-        // Drawn before anything is waited for: in the same order in every run of a seed.
-        const chance = new SeededRandom(random.below(2 ** 32));
-        const client = await cluster.client(prefer === undefined ? {} : { prefer });
-        await workOn(work, { id, client, random: chance });
-      }),
-    );
-  },
-  async conclude(work) {
-    const client = await work.cluster.client();
-    for (let key = 0; key < work.parameters.keys; key++)
-      await record(work, work.parameters.clients, client, {
-        kind: 'get',
-        key: `${work.label}-${key}`,
-      });
-    await client.close();
-  },
+  run: (work) => runActors(work, stepOf(work)),
+  conclude: (work) =>
+    concludeAs(work, async (actor) => {
+      for (let key = 0; key < work.parameters.keys; key++)
+        await record(actor, { kind: 'get', key: `${work.label}-${key}` });
+    }),
 });
 
-interface Actor {
-  readonly id: number;
-  readonly client: VaultClient;
-  readonly random: Random;
-}
-
-async function workOn(work: Work<Parameters>, { id, client, random }: Actor): Promise<void> {
-  const { cluster, parameters: wanted, signal } = work;
-  /** The last version that this client saw of each key: what its compare-and-sets expect. */
+function stepOf({ label, parameters: wanted }: Work<Parameters>) {
+  /** The last version that each client saw of each key: what its compare-and-sets expect. */
   const versions = new Map<string, number>();
-  for (let count = 0; !signal.aborted; count++) {
-    const key = `${work.label}-${random.below(wanted.keys)}`;
-    const input = chooseInput(wanted, key, `${id}-${count}`, versions.get(key), random);
-    const output = await record(work, id, client, input);
-    if (output !== undefined && 'version' in output) versions.set(key, output.version);
-    await sleep(cluster.clock, wanted.pause, signal);
-  }
-  await client.close();
+  return async (actor: Actor): Promise<void> => {
+    const { id, count, random } = actor;
+    const key = `${label}-${random.below(wanted.keys)}`;
+    const seen = `${id} ${key}`;
+    const input = chooseInput(wanted, key, `${id}-${count}`, versions.get(seen), random);
+    const output = await record(actor, input);
+    if (output !== undefined && 'version' in output) versions.set(seen, output.version);
+  };
 }
 
 function chooseInput(
@@ -85,37 +67,29 @@ function chooseInput(
   return { kind: 'put', key, value };
 }
 
-function record(
-  work: Work<Parameters>,
-  id: number,
-  client: VaultClient,
-  input: SecretInput,
-): Promise<SecretOutput | undefined> {
-  const history = work.history as History<SecretInput, SecretOutput>;
-  return history.run({
-    client: id,
+function record(actor: Actor, input: SecretInput): Promise<SecretOutput | undefined> {
+  return actor.act({
     effect: input.kind === 'put' ? 'write' : 'read',
     input,
-    call: () => perform(client, input, work.parameters.timeout),
+    call: (options) => perform(actor.client, input, options),
   });
 }
 
 async function perform(
   client: VaultClient,
   input: SecretInput,
-  timeoutMs: number,
+  options: ActorOptions,
 ): Promise<SecretOutput> {
   const place = { mount: 'secret', path: input.key };
   try {
     if (input.kind === 'put') {
-      const data = new TextEncoder().encode(JSON.stringify({ value: input.value }));
+      const data = encodeJson({ value: input.value });
       const cas = input.cas === undefined ? {} : { cas: input.cas };
-      const answer = await client.call('kv.put', { ...place, data, ...cas }, { timeoutMs });
+      const answer = await client.call('kv.put', { ...place, data, ...cas }, options);
       return { kind: 'put', ...versionIn(answer) };
     }
-    const answer = await client.call('kv.get', place, { timeoutMs });
-    const text = new TextDecoder().decode(answer['data'] as Uint8Array);
-    const { value } = JSON.parse(text) as { readonly value: string };
+    const answer = await client.call('kv.get', place, options);
+    const { value } = decodeJson(answer['data']) as { readonly value: string };
     return { kind: 'got', value, ...versionIn(answer) };
   } catch (error) {
     if (hasCode(error, 'kv.check-and-set-mismatch')) return { kind: 'cas-mismatch' };

@@ -79,6 +79,10 @@ export class ProcessCluster implements Cluster {
     );
   }
 
+  auditFiles(node: string): Promise<readonly string[]> {
+    return Promise.resolve([join(this.#node(node).dataDir, 'audit.log')]);
+  }
+
   async heal(): Promise<void> {
     this.#network.liftFaults();
     await this.#apparatus.heal();

@@ -1,5 +1,5 @@
-import { numberFrom } from './numbers.ts';
 import type { CheckRecord, FaultRecord, RunRecord, Sample } from '../../../chaos/runner/record.ts';
+import { numberFrom } from './numbers.ts';
 
 interface Wishes {
   readonly lengthMs?: number;

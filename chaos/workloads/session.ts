@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { SessionInput, SessionOutput } from '../checkers/session-guarantees.ts';
+import { duration, ratio } from '../scenario/units.ts';
+import { type Actor, encodeJson, orAbsent, preferVoters, runActors } from './actor.ts';
+import { defineWorkload, type Work } from './workload.ts';
+
+const parameters = z.strictObject({
+  clients: z.int().min(1).max(50).default(4),
+  /** Share of writes: each client writes one secret of its own. */
+  writes: ratio().default(0.25),
+  /** What reads of bounded staleness ask for. */
+  staleness: duration().default(2_000),
+  pause: duration().default(40),
+  timeout: duration().default(5_000),
+});
+
+type Parameters = z.output<typeof parameters>;
+type Wants = Extract<SessionInput, { readonly kind: 'read' }>['wants'];
+
+/** Clients in the replicas' regions that write and read: what `session-guarantees` judges. */
+export const session = defineWorkload<Parameters>({
+  name: 'session',
+  summary: "clients of every region that read their own and others' writes from replicas",
+  parameters: parameters as z.ZodType<Parameters>,
+  run(work) {
+    const step = stepOf(work);
+    return runActors(work, step, regionOf(work));
+  },
+});
+
+/** Regions with replicas in turn; without one, each asks another voter. */
+function regionOf(work: Work<Parameters>) {
+  const replicas = work.cluster.nodes.filter((node) => node.kind === 'replica');
+  const prefer = preferVoters(work);
+  return (id: number) => {
+    const replica = replicas[id % Math.max(1, replicas.length)];
+    return replica === undefined ? prefer(id) : { region: replica.region };
+  };
+}
+
+function stepOf({ label, parameters: wanted }: Work<Parameters>) {
+  const keyOf = (id: number) => `${label}-${id}`;
+  /** The newest revision that any client was told: another's, to ask for. */
+  let newest = 0;
+  return async (actor: Actor): Promise<void> => {
+    const { random } = actor;
+    if (random.below(1_000) / 1_000 < wanted.writes) {
+      const output = await write(actor, keyOf(actor.id));
+      newest = Math.max(newest, output?.revision ?? 0);
+      return;
+    }
+    const wants = [
+      { kind: 'session' },
+      { kind: 'session' },
+      { kind: 'bounded', stalenessMs: wanted.staleness },
+      { kind: 'at-least', revision: newest },
+    ] as const satisfies readonly Wants[];
+    // Half of the reads are of what this client has written itself.
+    const key = keyOf(random.below(2) === 0 ? actor.id : random.below(wanted.clients));
+    await read(actor, key, wants[random.below(wants.length)] ?? wants[0]);
+  };
+}
+
+function write(actor: Actor, key: string): Promise<SessionOutput | undefined> {
+  const request = { mount: 'secret', path: key, data: encodeJson({}) };
+  return actor.act({
+    effect: 'write',
+    input: { kind: 'write', key },
+    call: async (options): Promise<SessionOutput> => {
+      const { version, revision } = await actor.client.call('kv.put', request, options);
+      return { version: version?.version ?? 0, revision };
+    },
+  });
+}
+
+function read(actor: Actor, key: string, wants: Wants): Promise<SessionOutput | undefined> {
+  // The client itself adds what it has seen: that is what makes it a session.
+  const consistency = wants.kind === 'session' ? ({ kind: 'eventual' } as const) : wants;
+  return actor.act({
+    effect: 'read',
+    input: { kind: 'read', key, wants },
+    call: async (options): Promise<SessionOutput> => {
+      const answer = await orAbsent(
+        actor.client.call('kv.get', { mount: 'secret', path: key }, { ...options, consistency }),
+        undefined,
+      );
+      return { version: answer?.version?.version ?? 0, revision: answer?.revision ?? 0 };
+    },
+  });
+}
