@@ -1,4 +1,3 @@
-import type { Entry } from '../history/history.ts';
 import type { Checker, Judgement } from './checker.ts';
 import {
   checkerOfEach,
@@ -10,26 +9,13 @@ import {
   violation,
 } from './entries.ts';
 import { findListCycle } from './list-cycle.ts';
-
-/** Elements are appended once, and differ from one another. */
-export type ListInput =
-  | { readonly kind: 'append'; readonly key: string; readonly element: string }
-  | { readonly kind: 'read'; readonly key: string };
-
-export type ListOutput =
-  | { readonly kind: 'appended'; readonly length: number; readonly revision: number }
-  | { readonly kind: 'list'; readonly elements: readonly string[]; readonly revision: number };
-
-export type ListEntry = Entry<ListInput, ListOutput>;
-
-/** What one key's reads agree upon. */
-export interface KeyOrder {
-  readonly order: readonly string[];
-  /** The read that told the most. */
-  readonly longest: ListEntry | undefined;
-  readonly appends: ReadonlyMap<string, ListEntry>;
-  readonly reads: readonly ListEntry[];
-}
+import {
+  elementsOf,
+  type KeyOrder,
+  type ListEntry,
+  type ListInput,
+  type ListOutput,
+} from './list-entries.ts';
 
 /**
  * Elle's list-append (Kingsbury and Alvaro 2020): since elements differ, a list tells the order of
@@ -62,9 +48,6 @@ function about(entries: readonly ListEntry[], keys: number): Judgement {
     about: `${entries.length - reads} appends to ${keys} lists in ${reads} reads`,
   };
 }
-
-export const elementsOf = (entry: ListEntry | undefined): readonly string[] =>
-  entry?.output?.kind === 'list' ? entry.output.elements : [];
 
 function orderOf(operations: readonly ListEntry[]): KeyOrder {
   const appends = new Map<string, ListEntry>();

@@ -1,6 +1,6 @@
 import type { Entry } from '../history/history.ts';
 import { isAnswered, type Violation, violation } from './entries.ts';
-import { elementsOf, type KeyOrder, type ListEntry } from './list-append.ts';
+import { elementsOf, type KeyOrder, type ListEntry } from './list-entries.ts';
 import { Graph } from './shortest-cycle.ts';
 
 /**

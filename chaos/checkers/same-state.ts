@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { VaultClient } from '../grounds/ground.ts';
-import { nodeAddresses } from '../workloads/node-addresses.ts';
+import { nodeAddresses } from '../grounds/node-addresses.ts';
 import type { Checker, Judgement } from './checker.ts';
 import { violation } from './entries.ts';
 
@@ -21,6 +22,8 @@ export const sameState: Checker = {
   summary: 'at the end, full reads through every node tell the same',
   judges: [],
   async check({ cluster, signal }): Promise<Judgement> {
+    // Many calls at once listen to it.
+    setMaxListeners(0, signal);
     const client = await cluster.client();
     try {
       const { revision } = await client.call('kv.list', { mount: 'secret', path: '', limit: 1 });
@@ -108,13 +111,14 @@ async function pathsBelow(read: Read, folder: string): Promise<readonly string[]
 /** A deleted secret is refused everywhere alike; a node that does not answer is no answer. */
 function codeOf(error: unknown): Readonly<Record<string, unknown>> {
   const { code, traits } = error as { readonly code?: string; readonly traits?: { grpc?: string } };
-  if (traits?.grpc === 'NOT_FOUND') return { code };
+  // So is the policy that cannot be read.
+  if (traits?.grpc === 'NOT_FOUND' || traits?.grpc === 'FAILED_PRECONDITION') return { code };
   throw error;
 }
 
 /** Not the revision: it is that of the reading. */
-function fingerprint({ revision: _, ...answer }: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(answer, (_key, value: unknown) =>
+function fingerprint(answer: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify({ ...answer, revision: 0 }, (_key, value: unknown) =>
     value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
   );
   return createHash('sha256').update(text).digest('hex');

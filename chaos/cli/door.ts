@@ -6,7 +6,7 @@ import { StrongroomError } from '../../src/lib/index.ts';
 import { grounds } from '../grounds/catalogue.ts';
 import type { Ground } from '../grounds/ground.ts';
 import { healLeftOver } from '../heal/heal-left-over.ts';
-import { writeReport } from '../report/write-report.ts';
+import { PAGE, writeReport } from '../report/write-report.ts';
 import { readRecord } from '../runner/read-record.ts';
 import type { RunRecord } from '../runner/record.ts';
 import { runScenario } from '../runner/run-scenario.ts';
@@ -21,7 +21,6 @@ import { simulateSeeds } from './simulate-seeds.ts';
 import { verdictView } from './verdict-view.ts';
 
 /** Of a run, in its folder. */
-const PAGE = 'report.html';
 const RUNS = 'chaos-runs';
 const SEEDS = 2 ** 31;
 

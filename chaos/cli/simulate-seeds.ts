@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type ChaosConsole, exitStatus } from '../../src/cli/index.ts';
 import type { Ground } from '../grounds/ground.ts';
+import { PAGE, writeReport } from '../report/write-report.ts';
 import type { RunRecord } from '../runner/record.ts';
 import { runScenario } from '../runner/run-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -87,7 +88,9 @@ async function showFailure(
   // Once more, into a folder that stays; the same seed gives the same run.
   const record = await runScenario(shown, ground, optionsOf(seed, folder, console));
   await writeFile(join(folder, 'original.yaml'), scenario.text);
-  console.print(verdictView(record, folder));
+  const page = join(folder, PAGE);
+  await writeReport(page, record, folder);
+  console.print(verdictView(record, folder, page));
   if (shrunk === undefined)
     console.say('It could not be made small: with its faults written out it does not fail again');
   else

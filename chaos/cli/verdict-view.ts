@@ -1,95 +1,120 @@
 import { renderSection, renderTable } from '../../src/cli/index.ts';
-import type { Entry } from '../history/history.ts';
-import type { RunRecord } from '../runner/record.ts';
-import { inWords } from '../runner/verdict.ts';
+import { OperationWords } from '../report/history-words.ts';
+import { shellWord } from '../report/words.ts';
+import type { AssertionRecord, CheckRecord, RunRecord } from '../runner/record.ts';
+import { formatQuantity, measures } from '../scenario/measures.ts';
+import { formatDuration } from '../scenario/units.ts';
 
 const OPERATIONS_MAX = 40;
 
-/** What a run came to: for programs without its samples, which `run.json` has. */
+/** What a run came to; `page` shows it with its whole course. Its samples are in `run.json`. */
 export function verdictView(record: RunRecord, folder: string, page: string) {
-  const { scenario, ground, seed, verdict, faults, objectives, steadyState, checks } = record;
+  const { scenario, ground, seed, verdict, startedAt, phases, workloads, aborted } = record;
+  const { faults, objectives, steadyState, checks } = record;
   const document = {
     scenario: scenario.name,
+    title: scenario.title,
+    purpose: scenario.purpose,
     ground,
     seed,
     folder,
+    page,
+    startedAt,
     verdict,
+    aborted,
+    phases,
+    workloads,
     faults,
     steadyState,
     objectives,
     checks,
   };
-  return { document, table: () => `\n${sections(record)}\n${lastLines(record, folder)}` };
+  return { document, table: () => `\n${sections(record)}\n${lastLines(record, folder, page)}` };
 }
 
 function sections(record: RunRecord): string {
-  const parts = [faultTable(record), findingTable(record)];
+  const parts = record.faults.length === 0 ? [] : [faultTable(record)];
+  parts.push(findingTable(record));
   for (const check of record.checks)
-    if (check.kind === 'violation')
-      parts.push(renderSection(`Operations that show it: ${check.name}`, historyOf(check.history)));
+    if (check.kind === 'violation') parts.push(historyTable(check));
   return parts.join('\n');
 }
 
 function faultTable({ faults }: RunRecord): string {
-  const seconds = (ms: number | undefined) =>
-    ms === undefined ? '' : `${(ms / 1_000).toFixed(1)} s`;
-  const recovery = (ms: number | null | undefined) =>
-    ms === null ? 'never' : ms === undefined ? '' : `${Math.round(ms)} ms`;
-  return renderSection(
-    'Faults',
-    renderTable(
-      ['Fault', 'Nodes', 'Injected', 'Healed', 'Writes again after', 'after the heal'],
-      faults.map((one) => [
-        one.fault,
-        one.nodes.join(', '),
-        seconds(one.injectedAt),
-        seconds(one.healedAt),
-        recovery(one.recovery?.injection),
-        recovery(one.recovery?.heal),
-      ]),
-    ),
-  );
+  const recovery = (ms: number | null | undefined) => {
+    if (ms === undefined) return '';
+    return ms === null ? 'never' : ms === 0 ? 'not interrupted' : formatDuration(ms);
+  };
+  const rows = faults.map(({ fault, nodes, injectedAt, healedAt, recovery: after }) => [
+    `${(injectedAt / 1_000).toFixed(1)} s`,
+    fault,
+    nodes.join(', '),
+    healedAt === undefined ? 'over at once' : formatDuration(healedAt - injectedAt),
+    recovery(after?.injection),
+    recovery(after?.heal),
+  ]);
+  const headings = ['At', 'Fault', 'Nodes', 'For', 'Writes again after', 'after the heal'];
+  return renderSection('Faults', renderTable(headings, rows));
 }
 
-function findingTable({ steadyState, objectives, checks }: RunRecord): string {
-  const mark = (isGood: boolean) => (isGood ? 'ok' : 'FAILED');
-  return renderSection(
-    'Findings',
-    renderTable(
-      ['', 'What', 'Measured'],
-      [
-        ...steadyState.map((one) => [mark(one.holds), 'steady state', inWords(one)]),
-        ...objectives.map((one) => [mark(one.holds), 'objective', inWords(one)]),
-        ...checks.map((one) => [
-          mark(one.kind === 'ok'),
-          one.name,
-          one.kind === 'ok' ? one.about : one.because,
-        ]),
-      ],
-    ),
-  );
+function findingTable({ steadyState, objectives, aborted, checks }: RunRecord): string {
+  const mark = (isGood: boolean) => (isGood ? '✓' : '✗');
+  const assertion = (what: string) => (one: AssertionRecord) => [
+    mark(one.holds),
+    what,
+    one.text,
+    one.value === null
+      ? 'nothing to measure'
+      : formatQuantity(measures[one.measure].unit, one.value),
+  ];
+  const rows = [
+    ...steadyState.map(assertion('steady state')),
+    ...(aborted === undefined ? [] : [assertion('abort')({ ...aborted, holds: false })]),
+    ...objectives.map(assertion('objective')),
+    ...checks.map((one) => [
+      mark(one.kind === 'ok'),
+      'check',
+      one.name,
+      one.kind === 'ok' ? one.about : `${one.kind}: ${one.because}`,
+    ]),
+  ];
+  return renderSection('Findings', renderTable(['', 'What', 'Which', 'Measured'], rows));
 }
 
-function historyOf(history: readonly Entry[]): string {
-  const shown = history.slice(-OPERATIONS_MAX);
-  const left = history.length - shown.length;
+function historyTable(check: CheckRecord & { readonly kind: 'violation' }): string {
+  const { history, impossible } = check;
+  const culprit = impossible === undefined ? undefined : history[impossible];
+  const words = new OperationWords(history);
+  const ordered = history.toSorted((a, b) => a.calledAt - b.calledAt);
+  const shown = ordered.slice(-OPERATIONS_MAX);
   const table = renderTable(
-    ['Client', 'From', 'To', 'Operation', 'Answer'],
+    ['', 'Client', 'From, ms', 'To, ms', 'Operation', 'Answer'],
     shown.map((one) => [
+      one === culprit ? '✗' : '',
       String(one.client),
       one.calledAt.toFixed(1),
       one.outcome === 'maybe' ? '?' : one.returnedAt.toFixed(1),
-      JSON.stringify(one.input),
-      one.output === undefined ? (one.error ?? '') : JSON.stringify(one.output),
+      words.input(one),
+      words.answer(one),
     ]),
   );
-  return left === 0 ? table : `(${left} earlier ones are in run.json)\n${table}`;
+  const common = words.common();
+  const remarks = [
+    ...(common === '' ? [] : [`All are about ${common}.`]),
+    ...(culprit === undefined ? [] : ['✗ is the answer that no order explains.']),
+    ...(shown.length === history.length
+      ? []
+      : [`${history.length - shown.length} earlier ones are in run.json.`]),
+  ];
+  const above = remarks.length === 0 ? '' : `${remarks.join(' ')}\n`;
+  return renderSection(`The fewest operations that show it: ${check.name}`, `${above}${table}`);
 }
 
-function lastLines({ verdict, seed }: RunRecord, folder: string): string {
+function lastLines({ verdict, seed }: RunRecord, folder: string, page: string): string {
   const lines = [`Verdict: ${verdict.kind.toUpperCase()}`];
-  if (verdict.kind === 'failed') lines.push(...verdict.because.map((why) => `  ${why}`));
-  lines.push(`Record:  ${folder}`, `Seed:    ${seed}`);
-  if (verdict.kind !== 'passed') lines.push(`Again:   strongroom chaos replay ${folder}`);
+  if (verdict.kind === 'failed') lines.push(...verdict.because.map((why) => `  - ${why}`));
+  lines.push(`Report:  ${page}`, `Record:  ${folder}`, `Seed:    ${seed}`);
+  if (verdict.kind !== 'passed')
+    lines.push(`Again:   strongroom chaos replay ${shellWord(folder)}`);
   return `${lines.join('\n')}\n`;
 }

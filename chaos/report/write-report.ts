@@ -3,6 +3,9 @@ import { StrongroomError } from '../../src/lib/index.ts';
 import type { RunRecord } from '../runner/record.ts';
 import { reportPage } from './page.ts';
 
+/** Beside the record, in a run's folder. */
+export const PAGE = 'report.html';
+
 /**
  * Writes the page of a run.
  *

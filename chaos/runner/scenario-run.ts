@@ -1,5 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import type { Random } from '../../src/lib/index.ts';
 import { checkerNamed } from '../checkers/catalogue.ts';
+import type { Judgement } from '../checkers/checker.ts';
 import type { Cluster } from '../grounds/ground.ts';
 import { sleep } from '../grounds/sleep.ts';
 import { History } from '../history/history.ts';
@@ -64,6 +66,8 @@ export class ScenarioRun {
     this.#cluster = cluster;
     this.#parts = parts;
     this.#startedAt = cluster.clock.monotonicMs();
+    // Every client waits for it.
+    setMaxListeners(0, this.#workOver.signal);
     this.uses = scenario.workloads.map(({ workload: name, label, parameters }) => {
       const history = new History(cluster.clock, this.#startedAt);
       const work = { cluster, parameters, label, history, random, signal: this.#workOver.signal };
@@ -198,7 +202,7 @@ export class ScenarioRun {
     this.objectives = this.#judge('objective', this.#scenario.objectives, from);
     for (const name of this.#scenario.checks) {
       const checker = checkerNamed(name);
-      const judgement = await checker.check({
+      const judge = checker.check({
         histories: this.uses
           .filter((use) => checker.judges.includes(use.name))
           .map(({ name: workload, label, work, history }) => ({
@@ -210,6 +214,11 @@ export class ScenarioRun {
         cluster: this.#cluster,
         final,
         signal: this.#parts.signal,
+      });
+      // One that fails has proved nothing, and the others still have their say.
+      const judgement = await judge.catch((error: unknown): Judgement => {
+        const why = error instanceof Error ? error.message : String(error);
+        return { kind: 'undecided', because: `the check itself failed: ${why}` };
       });
       const result = { name, summary: checker.summary, ...judgement };
       this.checks.push(result);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hasCode } from '../../src/lib/index.ts';
-import type { ListInput, ListOutput } from '../checkers/list-append.ts';
+import type { ListInput, ListOutput } from '../checkers/list-entries.ts';
 import { duration, ratio } from '../scenario/units.ts';
 import { type Actor, concludeAs, decodeJson, encodeJson, orAbsent, runActors } from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';

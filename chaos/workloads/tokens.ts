@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { TokenInput, TokenOutput } from '../checkers/token-lifetimes.ts';
+import { nodeAddresses } from '../grounds/node-addresses.ts';
 import { duration } from '../scenario/units.ts';
 import { Actor, isDenied, runActors } from './actor.ts';
-import { nodeAddresses } from './node-addresses.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({

@@ -15,7 +15,8 @@ import type { NodeProcess } from './node-process.ts';
 import { processLever } from './process-lever.ts';
 import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
 
-const OBSERVE_MS = 1_000;
+/** A node gives the others a second to answer before it tells of them. */
+const OBSERVE_MS = 2_000;
 
 /** The machine's clock, with timers that keep the process alive: a run is waited for. */
 const clock: Clock = {

@@ -1,10 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  type ListInput,
-  type ListOutput,
-  listAppend,
-} from '../../../chaos/checkers/list-append.ts';
+import { listAppend } from '../../../chaos/checkers/list-append.ts';
+import type { ListInput, ListOutput } from '../../../chaos/checkers/list-entries.ts';
 import { Graph } from '../../../chaos/checkers/shortest-cycle.ts';
 import type { Entry } from '../../../chaos/history/history.ts';
 import { Scribe, verdict } from './evidence.ts';
@@ -159,7 +156,7 @@ describe('the shortest circle of a graph', () => {
     expect(graph.shortestCycle()).toHaveLength(3);
     graph.addEdge(c, d);
     graph.addEdge(d, c);
-    expect([...(graph.shortestCycle() ?? [])].sort()).toEqual([c, d]);
+    expect(new Set(graph.shortestCycle())).toEqual(new Set([c, d]));
   });
 });
 

@@ -1,4 +1,4 @@
-import type { VaultClient } from '../grounds/ground.ts';
+import type { VaultClient } from './ground.ts';
 
 /** Where the API of each node is, by its name, as the cluster itself says. */
 export async function nodeAddresses(client: VaultClient): Promise<ReadonlyMap<string, string>> {
