@@ -60,7 +60,10 @@ export interface SealPort {
     request: MessageOf<typeof sealSpecs.sealRemoveSlotRequest>,
   ): Reply<typeof sealSpecs.sealChangeResponse>;
   rotateKeyring(context: CallContext): Reply<typeof sealSpecs.sealRotateResponse>;
-  rotateRoot(context: CallContext): Reply<typeof sealSpecs.sealRotateResponse>;
+  rotateRoot(
+    context: CallContext,
+    request: MessageOf<typeof sealSpecs.sealRotateRootRequest>,
+  ): Reply<typeof sealSpecs.sealRotateResponse>;
   rotateKek(
     context: CallContext,
     request: MessageOf<typeof sealSpecs.sealRotateKekRequest>,

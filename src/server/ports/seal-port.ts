@@ -79,22 +79,28 @@ export function createSealPort(parts: SealPortParts): SealPort {
     },
     async rotateKeyring() {
       const epoch = await keyring.rotate();
-      return { epoch, rootId: seal.status().rootId, kekFingerprint: '' };
+      const { rootId } = seal.status();
+      return { epoch, rootId, kekFingerprint: '', shares: [], dropped: [] };
     },
-    async rotateRoot() {
-      const { rootId } = await keyring.alone(() =>
+    async rotateRoot(_context, { compromise }) {
+      const { rootId, dropped } = await keyring.alone(() =>
         seal.rotateRoot({
+          compromise,
           reseal: (key, id) => new Map([[KEYRING_RECORD, keyring.resealed({ key, id })]]),
         }),
       );
-      return { epoch: keyring.barrier()?.epoch ?? 0, rootId, kekFingerprint: '' };
+      const epoch = keyring.barrier()?.epoch ?? 0;
+      return { epoch, rootId, kekFingerprint: '', shares: [], dropped: [...dropped] };
     },
     async rotateKek(_context, request) {
-      const { fingerprint } = await seal.rotateKek(request.slot);
+      const { slot, ...counts } = request;
+      const { fingerprint, shares } = await seal.rotateKek(slot, counts);
       return {
         epoch: keyring.barrier()?.epoch ?? 0,
         rootId: seal.status().rootId,
         kekFingerprint: fingerprint,
+        shares: [...shares],
+        dropped: [],
       };
     },
   };

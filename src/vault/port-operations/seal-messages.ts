@@ -79,8 +79,17 @@ export const sealChangeResponse = { revision } as const satisfies MessageSpec;
 
 export const sealRotateRequest = {} as const satisfies MessageSpec;
 
+export const sealRotateRootRequest = {
+  compromise: {
+    type: 'bool',
+    about: 'Drop slots that cannot be sealed anew at once: the old root must lead nowhere',
+  },
+} as const satisfies MessageSpec;
+
 export const sealRotateKekRequest = {
   slot: { type: 'string', max: 128, about: 'The slot whose wrapping key is replaced' },
+  shares: { type: 'uint32', about: 'Shares to make, for a shamir slot' },
+  threshold: { type: 'uint32', about: 'Shares that unseal' },
 } as const satisfies MessageSpec;
 
 export const sealRotateResponse = {
@@ -88,4 +97,6 @@ export const sealRotateResponse = {
   epoch: { type: 'uint32', about: 'The epoch that new values are sealed under' },
   rootId: { type: 'string', about: 'The root key, by name' },
   kekFingerprint: { type: 'string', about: 'Fingerprint of the new wrapping key' },
+  shares: { type: { list: 'string' }, sensitive: true, about: 'New ones, for a shamir slot' },
+  dropped: { type: { list: 'string' }, about: 'Slots that no longer unseal' },
 } as const satisfies MessageSpec;

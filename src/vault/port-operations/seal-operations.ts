@@ -119,9 +119,13 @@ function rotateOperations(seal: SealPort): readonly Operation[] {
       capability: 'update',
       needsSudo: always,
       rootNamespaceOnly: true,
-      request: messages.sealRotateRequest,
+      request: messages.sealRotateRootRequest,
       response: messages.sealRotateResponse,
-      run: { kind: 'port', at: 'leader', handle: (context) => seal.rotateRoot(context) },
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => seal.rotateRoot(context, request),
+      },
     }),
     defineOperation({
       name: 'seal.rotateKek',

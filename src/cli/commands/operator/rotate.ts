@@ -2,30 +2,59 @@ import { Command, Option } from 'commander';
 import { parseCount } from '../../input/durations.ts';
 import type { Payload } from '../../io.ts';
 import { renderKeyValues } from '../../output/table.ts';
-import type { Act } from '../../session.ts';
+import type { Act, Session } from '../../session.ts';
 import { slotTable } from '../status.ts';
-import { printOnce } from './seal.ts';
+import { printOnce, requireNewFile } from './seal.ts';
 
 /** New keys, without stopping anything. */
 export function rotateCommand(act: Act): Command {
   const rotate = new Command('rotate').description('make new keys while the vault works');
-  for (const [name, operation, about] of [
-    ['keyring', 'seal.rotateKeyring', 'a new epoch: new writes use it, old data is rewrapped'],
-    ['root', 'seal.rotateRoot', 'a new root key, wrapped again for every slot'],
-  ] as const) {
-    rotate
-      .command(name)
-      .description(about)
-      .action(act(async (session) => session.printAnswer(await session.call(operation, {}))));
-  }
+  rotate
+    .command('keyring')
+    .description('a new epoch: new writes use it, old data is rewrapped')
+    .action(
+      act(async (session) => printRotated(session, await session.call('seal.rotateKeyring', {}))),
+    );
+  rotate
+    .command('root')
+    .description('a new root key, wrapped again for every slot')
+    .option(
+      '--compromise',
+      'the present root may be known to others: drop the slots that cannot follow at once',
+    )
+    .action(
+      act(async (session) => {
+        const compromise = session.options.flag('compromise');
+        const answer = await session.call('seal.rotateRoot', { compromise });
+        printRotated(session, answer);
+        const dropped = (answer['dropped'] ?? []) as readonly string[];
+        for (const name of dropped) {
+          session.io.err(
+            `Slot "${name}" was dropped and unseals no more: add it again with "operator slot add"\n`,
+          );
+        }
+      }),
+    );
   rotate
     .command('kek')
-    .description('a new wrapping key in the HSM of one slot')
+    .description('a new wrapping key in the HSM of one slot, or new shares of a shamir slot')
     .argument('<slot>', "the slot's name")
+    .option('--key-shares <count>', 'shares of a shamir slot', parseCount)
+    .option('--key-threshold <count>', 'how many of them unseal', parseCount)
+    .option('--out <file>', 'write the shares to a new file (mode 0600), show nothing')
     .action(
-      act(async (session, slot = '') =>
-        session.printAnswer(await session.call('seal.rotateKek', { slot })),
-      ),
+      act(async (session, slot = '') => {
+        const out = session.options.text('out');
+        requireNewFile(out);
+        const answer = await session.call('seal.rotateKek', {
+          slot,
+          shares: session.options.number('keyShares') ?? 0,
+          threshold: session.options.number('keyThreshold') ?? 0,
+        });
+        const shares = (answer['shares'] ?? []) as readonly string[];
+        if (shares.length > 0) printOnce(session, answer, out);
+        else printRotated(session, answer);
+      }),
     );
   return rotate;
 }
@@ -55,6 +84,8 @@ export function slotCommand(act: Act): Command {
     .option('--out <file>', 'write the shares to a new file (mode 0600), show nothing')
     .action(
       act(async (session, name = '') => {
+        const out = session.options.text('out');
+        requireNewFile(out);
         const answer = await session.call('seal.addSlot', {
           name,
           kind: session.options.text('kind') ?? '',
@@ -62,7 +93,7 @@ export function slotCommand(act: Act): Command {
           threshold: session.options.number('keyThreshold') ?? 0,
         });
         const shares = (answer['shares'] ?? []) as readonly string[];
-        if (shares.length > 0) printOnce(session, answer, session.options.text('out'));
+        if (shares.length > 0) printOnce(session, answer, out);
         else session.print({ document: answer, table: () => addedTable(name, answer) });
       }),
     );
@@ -77,6 +108,14 @@ export function slotCommand(act: Act): Command {
       }),
     );
   return slot;
+}
+
+/** For people without the fields that only the rotation of another key fills. */
+function printRotated(session: Session, answer: Payload): void {
+  const said = Object.entries(answer).filter(([, value]) =>
+    Array.isArray(value) ? value.length > 0 : value !== '' && value !== undefined,
+  );
+  session.printAnswer(answer, Object.fromEntries(said));
 }
 
 function addedTable(name: string, answer: Payload): string {

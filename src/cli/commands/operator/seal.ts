@@ -20,10 +20,7 @@ export function initCommand(act: Act): Command {
     .action(
       act(async (session) => {
         const out = session.options.text('out');
-        // Asked before: what init answers is told once and must not be lost to a bad path.
-        if (out !== undefined && existsSync(out)) {
-          throw new StrongroomError('cli.file-exists', `Cannot write ${out}: it exists already`);
-        }
+        requireNewFile(out);
         const answer = await session.call('seal.init', {
           shares: session.options.number('keyShares') ?? 0,
           threshold: session.options.number('keyThreshold') ?? 0,
@@ -31,6 +28,15 @@ export function initCommand(act: Act): Command {
         printOnce(session, answer, out);
       }),
     );
+}
+
+/**
+ * Asked before a call whose answer is told once, and must not be lost to a bad path.
+ * @throws StrongroomError `cli.file-exists`
+ */
+export function requireNewFile(out: string | undefined): void {
+  if (out === undefined || !existsSync(out)) return;
+  throw new StrongroomError('cli.file-exists', `Cannot write ${out}: it exists already`);
 }
 
 /** Shows secrets that are told once, or keeps them in a file; when that fails, they are shown. */
