@@ -284,6 +284,36 @@ describe('operator', () => {
     expect(again.calls).toEqual([]);
   });
 
+  it('rotate root --compromise tells which slots unseal no more', async () => {
+    const answer = { epoch: 2, rootId: 'aa', kekFingerprint: '', shares: [], dropped: ['paper'] };
+    const answers = { 'seal.rotateRoot': answer };
+    const { out, err, calls } = await run(['operator', 'rotate', 'root', '--compromise'], answers);
+    expect(calls).toEqual([['seal.rotateRoot', { compromise: true }]]);
+    expect(out).not.toContain('kekFingerprint');
+    expect(err).toContain('Slot "paper" was dropped');
+    const json = await run(['operator', 'rotate', 'root', '--format=json'], answers);
+    expect(json.calls).toEqual([['seal.rotateRoot', { compromise: false }]]);
+    expect(JSON.parse(json.out)).toEqual(answer);
+  });
+
+  it('rotate kek of a shamir slot shows the new shares once, or keeps them in a new file', async () => {
+    const answers = {
+      'seal.rotateKek': { epoch: 1, rootId: 'aa', kekFingerprint: 'bb', shares: ['s1', 's2'] },
+    };
+    const asked = ['operator', 'rotate', 'kek', 'paper', '--key-shares=2', '--key-threshold=2'];
+    const shown = await run(asked, answers);
+    expect(shown.calls).toEqual([['seal.rotateKek', { slot: 'paper', shares: 2, threshold: 2 }]]);
+    expect(shown.out).toMatch(/share_1 +s1\nshare_2 +s2/);
+    expect(shown.err).toContain('not shown again');
+    const file = join(temporaryFolder(), 'shares.json');
+    const kept = await run([...asked, '--out', file], answers);
+    expect(kept.out).toBe('');
+    expect(readFileSync(file, 'utf8')).toContain('"s2"');
+    const again = await run([...asked, '--out', file], answers);
+    expect(again.status).toBe(1);
+    expect(again.calls).toEqual([]);
+  });
+
   it('members are named by id or name', async () => {
     const answers = {
       'cluster.status': { members: [{ node: 7, name: 'node-b' }] },

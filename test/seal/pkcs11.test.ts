@@ -9,6 +9,7 @@ import {
 } from '../../src/hsm/index.ts';
 import { hex, utf8Bytes } from '../../src/lib/index.ts';
 import type { Pkcs11SlotConfig, Seal, SealOptions, SlotConfig } from '../../src/seal/index.ts';
+import { compilerInstalled, FaultyModule } from '../harness/faulty-module.ts';
 import { nodeSeal } from '../harness/seal.ts';
 import { MemorySealRecords } from '../harness/seal-records.ts';
 import { PIN, SoftHsm, softHsmInstalled, tokenOptions } from '../harness/softhsm.ts';
@@ -157,6 +158,30 @@ describe.skipIf(!softHsmInstalled)('a seal with HSM slots', () => {
     await seal.prove();
     expect(await restarted.unseal()).toMatchObject({ kind: 'unsealed' });
   });
+
+  it.skipIf(!compilerInstalled)(
+    'begins nothing without the chance of its HSM, and rotates with its own alone',
+    async () => {
+      using hsm = new SoftHsm();
+      const module = new FaultyModule(await hsm.makeToken('gamma'), hsm.directory);
+      const config = slot(hsm, module.address, 'hsm-c');
+      clusterId = hex(crypto.getRandomValues(new Uint8Array(16)));
+      const seal = node([config]);
+      module.fail('C_GenerateRandom', 0x121);
+      await expect(seal.initialize(NONE)).rejects.toMatchObject({ code: 'hsm.unavailable' });
+      expect(seal.state()).toBe('uninitialized');
+      module.heal();
+      const { root } = await seal.initialize(NONE);
+      root[Symbol.dispose]();
+      module.fail('C_GenerateRandom', 0x121);
+      const before = seal.status().rootId;
+      const { rootId } = await seal.rotateRoot({ reseal });
+      expect(rootId).not.toBe(before);
+      expect(await node([config]).unseal()).toEqual({ kind: 'unsealed', rootId });
+      await Promise.all(open.map((each) => each[Symbol.asyncDispose]()));
+      open = [];
+    },
+  );
 
   it('rotates the root while one HSM is away; that one catches up when it is back', async () => {
     const { seal } = await initialized([a(), b()]);
