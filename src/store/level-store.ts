@@ -194,11 +194,12 @@ export class LevelStore implements Store {
     pause?: (records: number) => Promise<void>,
   ): Promise<StateContent> {
     const { tables, rangeDeletes } = this.#state;
-    invariant(
-      revision <= this.revision && revision >= this.#batchFirst,
-      'Only revisions of the last batch can still be seen by themselves',
-      { revision, first: this.#batchFirst, last: this.revision },
-    );
+    if (revision > this.revision || revision < this.#batchFirst) {
+      throw new StrongroomError(
+        'store.compacted',
+        `Cannot read the state as of revision ${revision}: it is at ${this.revision}, and older ones are gone`,
+      );
+    }
     using view = tables.view(revision);
     return await verifyState(view, {
       signal,

@@ -60,7 +60,7 @@ export interface Store extends StateMachine, AsyncDisposable {
    * Reads and checks every record as it was at `revision`, one of the batch that was applied last:
    * call it in an `onApplied` listener, so that all nodes read the very same state.
    * @param pause awaited after each page of so many records.
-   * @throws StrongroomError `store.corrupt`
+   * @throws StrongroomError `store.corrupt`; `store.compacted` for any other revision.
    */
   contentAt(
     revision: Revision,

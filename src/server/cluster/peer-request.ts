@@ -55,6 +55,12 @@ const sealValues = z.record(
 /** What one node may ask of another, beside forwarding a client's request. */
 const peerRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('report') }),
+  z.strictObject({
+    kind: z.literal('digests'),
+    format: z.number(),
+    revision: z.number().int().nonnegative(),
+    scrub: z.number().int().nonnegative(),
+  }),
   z.strictObject({ kind: z.literal('audit-head'), head: headSchema }),
   z.strictObject({ kind: z.literal('renew-certificate'), csr: z.string().max(16_384) }),
   z.strictObject({

@@ -95,6 +95,7 @@ function handlersOf(
   };
   return {
     report: parts.report,
+    digests: (request) => foundation.integrity.digests(request, AbortSignal.timeout(LEADER_MS)),
     async auditHead(from, { head }) {
       // A node vouches for its own chains only.
       if (head.node !== from) throw notYours(from);

@@ -32,6 +32,7 @@ const kept = [
   'audit/',
   'cluster/next-node',
   'cluster/restoring',
+  'integrity/',
   'join-tokens/',
   'members/',
 ] as const;
