@@ -2,7 +2,8 @@ import { type Cancellation, type Clock, hasCode, type Timer } from '../lib/index
 import type { RaftNode } from '../raft/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { rewrapSweeper } from '../vault/index.ts';
-import { AuditHeads, auditSeed } from './audit-heads.ts';
+import { auditSeed, HeadSigner } from './audit-heads/head-signer.ts';
+import { HeadWatch } from './audit-heads/head-watch.ts';
 import { createCertificateRequest, saveNodeTls, shouldRenew } from './certificates/index.ts';
 import { writeContacts } from './cluster/contacts.ts';
 import { encodeMember, memberRecord } from './cluster/members.ts';
@@ -29,7 +30,7 @@ export async function startDuties(
   service: Service,
   addresses: NodeAddresses,
 ): Promise<AsyncDisposable> {
-  const { participation, members, clock, log } = foundation;
+  const { participation, members, records, identity, clock, log, metrics } = foundation;
   const duties: (Disposable | AsyncDisposable)[] = [];
   if (participation.raft !== undefined) {
     const keeper = new MembershipKeeper({
@@ -46,15 +47,20 @@ export async function startDuties(
       digestRounds(foundation, service, participation.raft),
     );
   }
-  duties.push(keepContacts(foundation));
+  const { clusterId } = identity;
   duties.push(
-    new AuditHeads({
+    keepContacts(foundation),
+    await HeadWatch.open({ records, clusterId, log: log.child({ part: 'audit heads' }), metrics }),
+  );
+  duties.push(
+    new HeadSigner({
       sinks: service.sinks,
       identity: foundation.identity,
       seed: await auditSeed(foundation.config.dataDir),
       commit: async (head) => void (await service.exchange.askLeader({ kind: 'audit-head', head })),
       clock,
       log,
+      metrics,
     }),
     new Repeated('advertise', ADVERTISE_MS, clock, log, () =>
       advertise(foundation, service, addresses),

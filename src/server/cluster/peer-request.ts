@@ -34,14 +34,14 @@ export const nodeReportSchema = z.strictObject({
 
 export type NodeReport = z.infer<typeof nodeReportSchema>;
 
-const headSchema = z.strictObject({
+export const headSchema = z.strictObject({
   node: z.number().int().positive(),
-  sink: z.string(),
+  sink: z.string().max(64),
   sequence: z.number().int().nonnegative(),
-  head: z.string(),
-  committedAtMs: z.number(),
-  signature: z.string(),
-  publicKey: z.string(),
+  head: z.string().max(64),
+  committedAtMs: z.number().int().nonnegative(),
+  signature: z.string().max(100),
+  publicKey: z.string().max(100),
 });
 
 /** A node's signed audit chain head, base64 where it is bytes. */
