@@ -12,7 +12,7 @@ import { startDuties } from './duties.ts';
 import { openFoundation } from './foundation.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { openIdentity } from './open-identity.ts';
-import { openService } from './service.ts';
+import { openService, type Service } from './service.ts';
 
 const HAND_OVER_MS = 5_000;
 
@@ -67,7 +67,7 @@ async function start(
   };
   await disableCoreDumps(log);
   await loadSodium();
-  const state = { ready: false, failed: false };
+  const state: NodeState = { ready: false, failed: false, service: undefined };
   const addresses = {
     api: config.api.advertise ?? config.api.listen,
     peer: config.peer.advertise ?? config.peer.listen,
@@ -80,6 +80,7 @@ async function start(
       text: () => metrics.text(),
       contentType: metrics.contentType,
       ready: () => state.ready,
+      healthy: () => state.ready && (state.service?.healthy() ?? false),
     });
     closers.keep('metrics', server);
   }
@@ -89,6 +90,7 @@ async function start(
   const service = await openService(foundation, closers);
   const duties = await startDuties(foundation, service, addresses);
   closers.keep('duties', duties);
+  state.service = service;
   state.ready = true;
   void foundation.stopped.then(() => {
     state.ready = false;
@@ -120,6 +122,12 @@ async function start(
       await closers.closeAll();
     },
   };
+}
+
+interface NodeState {
+  ready: boolean;
+  failed: boolean;
+  service: Pick<Service, 'healthy'> | undefined;
 }
 
 /** Before anything is closed, so that clients find the new leader at once. */
