@@ -14,7 +14,13 @@ async function* streamOf(saved: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** The key file stands for an HSM that outlived the machines. */
 describe('a cluster whose machines are gone', { timeout: 120_000 }, () => {
-  const old = { rootToken: '', clusterId: '', revision: 0, snapshot: new Uint8Array() };
+  const old = {
+    rootToken: '',
+    clusterId: '',
+    revision: 0,
+    shares: [] as string[],
+    snapshot: new Uint8Array(),
+  };
   let folder: string;
   let keyFile: string;
   const slotsAt = (path: string) => [{ name: 'hsm', kind: 'dev' as const, path }];
@@ -27,10 +33,13 @@ describe('a cluster whose machines are gone', { timeout: 120_000 }, () => {
     // So that its revisions are far above those of a young cluster.
     for (let i = 0; i < 300; i++) await client.call('kv.put', { ...place, data: bytes(i) });
     await client.call('namespace.create', { path: 'tenant' });
+    const custodians = { name: 'custodians', kind: 'shamir', shares: 3, threshold: 2 };
+    const { shares } = await client.call('seal.addSlot', custodians);
     const put = await client.call('kv.put', { ...place, data: bytes('kept') });
     const saved: Uint8Array[] = [];
     for await (const chunk of client.saveSnapshot()) saved.push(chunk);
     Object.assign(old, {
+      shares: shares.map(String),
       rootToken: cluster.rootToken,
       clusterId: cluster.node(1).ready.clusterId,
       revision: Number(put['revision']),
@@ -102,7 +111,7 @@ describe('a cluster whose machines are gone', { timeout: 120_000 }, () => {
     await writeFile(keyFile, keys.join('\n'));
   });
 
-  test('stays closed to a cluster that cannot open its seal, and nothing is changed there', async () => {
+  test('stays closed to a cluster that cannot open its seal, and opens to enough shares', async () => {
     const other = join(folder, 'other.key');
     await using cluster = await TestCluster.start({ voters: 1, slots: slotsAt(other) });
     const client = await cluster.client();
@@ -110,6 +119,17 @@ describe('a cluster whose machines are gone', { timeout: 120_000 }, () => {
     await expect(
       client.restoreSnapshot(streamOf(old.snapshot), { foreign: true }),
     ).rejects.toMatchObject({ code: 'seal.foreign-closed' });
+    const [one = ''] = old.shares;
+    await expect(
+      client.restoreSnapshot(streamOf(old.snapshot), { foreign: true, shares: [one] }),
+    ).rejects.toThrow(/2 shares are needed, 1 were given|1 more/);
     expect(valueOf(await client.call('kv.get', place))).toBe('own');
+    const shares = old.shares.slice(1);
+    await client.restoreSnapshot(streamOf(old.snapshot), { foreign: true, shares });
+    const after = await cluster.client({ token: old.rootToken });
+    await eventually(
+      async () => valueOf(await after.call('kv.get', place)) === 'kept',
+      'what the old cluster kept is there',
+    );
   });
 });
