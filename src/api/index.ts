@@ -11,4 +11,4 @@ export {
 export type { HealthPort } from './grpc/health.ts';
 export type { StreamCaller } from './grpc/send-stream.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './grpc/server.ts';
-export type { SnapshotPort } from './grpc/snapshots.ts';
+export type { RestoreOptions, SnapshotPort } from './grpc/snapshots.ts';

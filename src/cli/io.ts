@@ -1,4 +1,4 @@
-import type { Consistency } from '../client/index.ts';
+import type { Consistency, RestoreOptions } from '../client/index.ts';
 
 /** Where and as whom a command talks to the cluster. */
 export interface Target {
@@ -30,7 +30,11 @@ export interface ApiClient extends AsyncDisposable {
   ): AsyncIterable<{ readonly events: readonly Payload[]; readonly revision: number }>;
   saveSnapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** @returns the revision after it. */
-  restoreSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
+  restoreSnapshot(
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    options: RestoreOptions,
+  ): Promise<number>;
 }
 
 /** The world as a command sees it: handed in, so that tests need no process. */

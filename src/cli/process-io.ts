@@ -45,7 +45,8 @@ async function connectTo(target: Target): Promise<ApiClient> {
       }
     },
     saveSnapshot: (signal) => client.saveSnapshot({ signal }),
-    restoreSnapshot: (chunks, signal) => client.restoreSnapshot(chunks, { signal }),
+    restoreSnapshot: (chunks, signal, options) =>
+      client.restoreSnapshot(chunks, { signal, ...options }),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }

@@ -1,9 +1,10 @@
-import { StrongroomError } from '../lib/index.ts';
+import { hasCode, StrongroomError } from '../lib/index.ts';
 import { Caller } from './caller.ts';
 import { type KvFacade, kvFacade } from './facade.ts';
 import type { RequestOf, ResponseOf } from './operations.ts';
 import { type CallOptions, type ClientOptions, settingsFrom } from './options.ts';
 import {
+  type RestoreOptions,
   restoreSnapshot,
   saveSnapshot,
   type WatchBatch,
@@ -30,7 +31,10 @@ export interface StrongroomClient extends AsyncDisposable {
   /** A snapshot of the cluster, as the bytes of a file. */
   saveSnapshot(options?: CallOptions): AsyncIterable<Uint8Array>;
   /** @returns the revision after it. */
-  restoreSnapshot(bytes: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<number>;
+  restoreSnapshot(
+    bytes: AsyncIterable<Uint8Array>,
+    options?: CallOptions & RestoreOptions,
+  ): Promise<number>;
   readonly kv: KvFacade;
   /** The last revision that this client has seen made. */
   readonly revision: number;
@@ -81,10 +85,13 @@ class Session implements StrongroomClient {
 
   async restoreSnapshot(
     bytes: AsyncIterable<Uint8Array>,
-    options: CallOptions = {},
+    options: CallOptions & RestoreOptions = {},
   ): Promise<number> {
     // Only the leader takes it, and the bytes can be sent but once.
-    await this.call('cluster.status', {}, options);
+    await this.call('cluster.status', {}, options).catch((error: unknown) => {
+      // A restore that was cut short is run again: until then nothing else is answered.
+      if (!hasCode(error, 'cluster.restoring')) throw error;
+    });
     return restoreSnapshot(this.#caller, bytes, options);
   }
 

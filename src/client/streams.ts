@@ -95,6 +95,14 @@ export async function* saveSnapshot(
   }
 }
 
+/** How a snapshot is restored. */
+export interface RestoreOptions {
+  /** It may be of another cluster, whose seal opens through the leader's slots of the same names. */
+  readonly foreign?: boolean;
+  /** Of that cluster's shamir slot, when no other slot of it opens there. */
+  readonly shares?: readonly string[];
+}
+
 /**
  * Sends a snapshot for the cluster to take over, no faster than the node writes it.
  *
@@ -103,16 +111,20 @@ export async function* saveSnapshot(
 export async function restoreSnapshot(
   caller: Caller,
   chunks: AsyncIterable<Uint8Array>,
-  options: CallOptions,
+  options: CallOptions & RestoreOptions,
 ): Promise<number> {
   const { path, request, response } = methods['cluster.restoreSnapshot'];
   const { channel } = await reachableNode(caller, options, false);
   const { call, answer, answered } = openUpload(channel, path, metadataOf(caller, options));
   const stopListening = cancelOn(options.signal, call);
   try {
+    let asked: RestoreOptions = options;
     for await (const data of chunks) {
       if (answered.aborted) break;
-      if (!call.write(asBuffer(encodeMessage(request, { data }))))
+      const { foreign = false, shares = [] } = asked;
+      asked = {};
+      const chunk = { data, foreign, shares: [...shares] };
+      if (!call.write(asBuffer(encodeMessage(request, chunk))))
         await once(call, 'drain', { signal: answered }).catch(() => {});
     }
     call.end();

@@ -17,6 +17,7 @@ export {
   type GrpcTransportOptions,
   Incarnations,
   type LogIdentity,
+  logBegins,
   nextIncarnation,
   nodeDisk,
   PEER_PROTOCOL_VERSION,

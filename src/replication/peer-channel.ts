@@ -55,7 +55,7 @@ export const forwardService = { forward: forwardMethod } satisfies ServiceDefini
 export const feedService = { follow: followMethod } satisfies ServiceDefinition;
 
 /** Larger messages are refused by both ends. */
-export const PEER_MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+const PEER_MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** One connection with one stream on it; closing it closes both. */
 export function openStream<Request extends object, Response extends object>(

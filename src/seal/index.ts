@@ -1,5 +1,5 @@
 export { createSeal } from './node-seal.ts';
-export type { SealRecords, SlotKind } from './records.ts';
+export { MANUAL_RECORD, type SealRecords, type SlotKind } from './records.ts';
 export type {
   AlongWithRoot,
   Seal,

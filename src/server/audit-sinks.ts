@@ -3,11 +3,10 @@ import { dirname, join } from 'node:path';
 import { type FileSink, openFileSink } from '../audit/index.ts';
 import type { Clock } from '../lib/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
-import { HEADS_PREFIX, parseHead } from './audit-heads.ts';
+import { newestOf } from './audit-heads/head-keeper.ts';
+import { HEADS_A_SINK_MAX, headsOfSink, parseKept } from './audit-heads/head-records.ts';
 import type { SystemRecords } from './cluster/system-records.ts';
 import type { NodeConfig } from './config/index.ts';
-
-const HEADS_MAX = 10_000;
 
 /**
  * The node's audit files; `audit.log` in its data directory when none is configured, because a vault
@@ -26,19 +25,11 @@ export async function openSinks(options: {
     config.audit.files.length > 0
       ? config.audit.files
       : [{ name: 'file', path: join(config.dataDir, 'audit.log') }];
-  const heads = (await records.list(HEADS_PREFIX, HEADS_MAX)).map(({ value }) => parseHead(value));
   const sinks: FileSink[] = [];
   for (const { name, path } of files) {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const newest = heads
-      .filter((head) => head.node === node && head.sink === name)
-      .reduce(
-        (best, head) => (Math.max(best.sequence, head.sequence) === best.sequence ? best : head),
-        {
-          sequence: 0,
-          head: '',
-        },
-      );
+    const found = await records.list(headsOfSink(node, name), HEADS_A_SINK_MAX);
+    const newest = newestOf(found.flatMap(({ value }) => parseKept(value) ?? []))?.head;
     sinks.push(
       await openFileSink({
         path,
@@ -47,7 +38,7 @@ export async function openSinks(options: {
         log,
         metrics,
         // A file that is gone is noticed: its successor goes on where the cluster knows it ended.
-        ...(newest.sequence === 0
+        ...(newest === undefined
           ? {}
           : { startAfter: { sequence: newest.sequence, hash: newest.head } }),
       }),

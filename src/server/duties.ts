@@ -2,11 +2,14 @@ import { type Cancellation, type Clock, hasCode, type Timer } from '../lib/index
 import type { RaftNode } from '../raft/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { rewrapSweeper } from '../vault/index.ts';
-import { AuditHeads, auditSeed } from './audit-heads.ts';
+import { auditSeed, HeadSigner } from './audit-heads/head-signer.ts';
+import { HeadWatch } from './audit-heads/head-watch.ts';
 import { createCertificateRequest, saveNodeTls, shouldRenew } from './certificates/index.ts';
+import { writeContacts } from './cluster/contacts.ts';
 import { encodeMember, memberRecord } from './cluster/members.ts';
 import { MembershipKeeper } from './cluster/membership-keeper.ts';
 import type { Foundation } from './foundation.ts';
+import { DigestRounds, digestsOf } from './integrity/digest-rounds.ts';
 import { leadOnlyOpen } from './keys/open-leader.ts';
 import type { NodeAddresses } from './open-identity.ts';
 import { collectReports, reportOf } from './parts/reports.ts';
@@ -19,6 +22,7 @@ const SWEEP_RECORDS_PER_SECOND = 5_000;
 const FOUNDING_MS = 500;
 const OPEN_LEADER_MS = 250;
 const WRITE_MS = 10_000;
+const ANSWER_MS = 5_000;
 
 /** What a node does by itself, besides serving, as long as it runs. */
 export async function startDuties(
@@ -26,7 +30,7 @@ export async function startDuties(
   service: Service,
   addresses: NodeAddresses,
 ): Promise<AsyncDisposable> {
-  const { participation, members, clock, log } = foundation;
+  const { participation, members, records, identity, clock, log, metrics } = foundation;
   const duties: (Disposable | AsyncDisposable)[] = [];
   if (participation.raft !== undefined) {
     const keeper = new MembershipKeeper({
@@ -37,16 +41,26 @@ export async function startDuties(
     });
     service.keeper = keeper;
     members.onChange(() => keeper.nudge());
-    duties.push(keeper, openLeader(foundation, service, participation.raft));
+    duties.push(
+      keeper,
+      openLeader(foundation, service, participation.raft),
+      digestRounds(foundation, service, participation.raft),
+    );
   }
+  const { clusterId } = identity;
   duties.push(
-    new AuditHeads({
+    keepContacts(foundation),
+    await HeadWatch.open({ records, clusterId, log: log.child({ part: 'audit heads' }), metrics }),
+  );
+  duties.push(
+    new HeadSigner({
       sinks: service.sinks,
       identity: foundation.identity,
       seed: await auditSeed(foundation.config.dataDir),
       commit: async (head) => void (await service.exchange.askLeader({ kind: 'audit-head', head })),
       clock,
       log,
+      metrics,
     }),
     new Repeated('advertise', ADVERTISE_MS, clock, log, () =>
       advertise(foundation, service, addresses),
@@ -90,6 +104,47 @@ function openLeader(foundation: Foundation, service: Service, raft: RaftNode): R
     await look(signal);
     return 'again';
   });
+}
+
+/** On the leader: has the states of the voters compared. */
+function digestRounds(foundation: Foundation, service: Service, raft: RaftNode): Repeated {
+  const { participation, integrity, identity, store, records, clock, log, metrics } = foundation;
+  const { compareEveryMs, verifyEveryMs } = foundation.config.integrity;
+  const rounds = new DigestRounds({
+    store,
+    records,
+    isLeader: () => participation.isLeader(),
+    voters: () => raft.status().membership.voters,
+    async ask(node, asked) {
+      const limit = AbortSignal.timeout(ANSWER_MS);
+      if (node === identity.node) return integrity.digests(asked, limit);
+      const { caller } = service.exchange;
+      return digestsOf(await caller.ask(node, { kind: 'digests', ...asked }, limit));
+    },
+    verifyEveryMs,
+    clock,
+    log: log.child({ part: 'integrity' }),
+    metrics,
+  });
+  return new Repeated('compare states', compareEveryMs, clock, log, async () => {
+    await rounds.round();
+    return 'again';
+  });
+}
+
+/** Keeps on the disk whom this node knows. */
+function keepContacts({ config, members, log }: Foundation): Disposable {
+  let writing = Promise.resolve();
+  const write = () => {
+    const known = members.all();
+    writing = writing
+      .then(() => writeContacts(config.dataDir, known))
+      .catch((error: unknown) => {
+        log.warn({ error: String(error) }, 'Could not keep the list of members on the disk');
+      });
+  };
+  write();
+  return { [Symbol.dispose]: members.onChange(write) };
 }
 
 /** Runs a duty again and again until it says that it is done. A failure is tried again. */

@@ -1,18 +1,30 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
-import { type Clock, deferred, type Random, StrongroomError } from '../lib/index.ts';
-import { openStore, type Store } from '../store/index.ts';
+import {
+  type Cancellation,
+  type Clock,
+  deferred,
+  type Random,
+  StrongroomError,
+} from '../lib/index.ts';
+import type { NodeId } from '../raft/index.ts';
+import type { Store } from '../store/index.ts';
 import type { Logger, PromMetrics } from '../telemetry/index.ts';
 import type { NodeTls } from './certificates/index.ts';
 import type { Closers } from './closers.ts';
+import { readContacts } from './cluster/contacts.ts';
 import type { Identity } from './cluster/identity.ts';
 import { Members } from './cluster/members.ts';
 import { SystemRecords } from './cluster/system-records.ts';
 import type { NodeConfig } from './config/index.ts';
+import { catchUp, gapBeforeLog } from './integrity/catch-up.ts';
+import { integrityMetrics } from './integrity/integrity-metrics.ts';
+import { IntegrityWatch } from './integrity/integrity-watch.ts';
+import { openState } from './integrity/open-state.ts';
+import { openRebuildDesk } from './integrity/rebuild-desk.ts';
+import { rebuildDone } from './integrity/rebuild-note.ts';
 import type { Participation } from './participation/participation.ts';
 import { startReplica } from './participation/replica.ts';
-import { startVoter } from './participation/voter.ts';
+import { type ParticipationOptions, startVoter } from './participation/voter.ts';
 import { PeerServerCredentials, peerChannelCredentials } from './peer-credentials.ts';
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
@@ -34,6 +46,7 @@ export interface Foundation extends Platform {
   readonly records: SystemRecords;
   readonly members: Members;
   readonly participation: Participation;
+  readonly integrity: IntegrityWatch;
   readonly peers: PeerPort;
   readonly stopped: Promise<{ readonly because: unknown }>;
 }
@@ -47,21 +60,19 @@ export interface PeerPort {
   listen(): Promise<void>;
 }
 
-export async function openFoundation(platform: Platform, closers: Closers): Promise<Foundation> {
+/** @param signal gives up the making of a state that was damaged. */
+export async function openFoundation(
+  platform: Platform,
+  closers: Closers,
+  signal: Cancellation,
+): Promise<Foundation> {
   const { config, identity, clock, log, metrics } = platform;
   const failed = deferred<{ readonly because: unknown }>();
-  const directory = join(config.dataDir, 'state');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const store = closers.keep(
-    'store',
-    await openStore({
-      directory,
-      clock,
-      log: log.child({ part: 'store' }),
-      metrics,
-      onFailed: (because) => failed.resolve({ because }),
-    }),
-  );
+  const fail = (because: unknown) => failed.resolve({ because });
+  const { dataDir } = config;
+  const opened = await openState({ dataDir, clock, log, metrics, onFailed: fail });
+  const { store } = opened;
+  closers.keep('store', store);
   const peers = openPeerPort(platform, closers);
   const late: { participation?: Participation } = {};
   const records = new SystemRecords(store, (transaction, signal) => {
@@ -70,18 +81,41 @@ export async function openFoundation(platform: Platform, closers: Closers): Prom
   });
   const members = closers.keep(
     'members',
-    new Members(records, identity.contacts, config.peer.routes),
+    new Members(records, (await readContacts(dataDir)) ?? identity.contacts, config.peer.routes),
   );
   await members.reload();
-  const start = identity.kind === 'replica' ? startReplica : startVoter;
-  const participation = await start({
+  const integrity = closers.keep(
+    'integrity',
+    new IntegrityWatch({
+      store,
+      records,
+      node: identity.node,
+      clock,
+      log: log.child({ part: 'integrity' }),
+      metrics,
+      recordsPerSecondMax: config.integrity.verifyRecordsPerSecondMax,
+      outOfService(because) {
+        integrityMetrics(metrics).outOfService.set(1);
+        log.error({ code: because.code, error: because.message }, 'Out of service');
+        fail(because);
+      },
+    }),
+  );
+  const options = {
     ...platform,
     store,
     peerServer: peers.server,
     credentials: () => peerChannelCredentials(peers.tls()),
-    addressOf: (node) => members.peerAddressOf(node),
+    addressOf: (node: number) => members.peerAddressOf(node),
     members,
-  });
+  };
+  const rebuilding =
+    opened.rebuilding ??
+    (identity.kind === 'voter' ? await gapBeforeLog(dataDir, store.revision) : undefined);
+  if (rebuilding !== undefined) await rebuild(options, rebuilding, peers.tls(), signal);
+  integrityMetrics(metrics).outOfService.set(0);
+  const start = identity.kind === 'replica' ? startReplica : startVoter;
+  const participation = await start(options);
   late.participation = participation;
   closers.keep('participation', participation);
   return {
@@ -90,9 +124,34 @@ export async function openFoundation(platform: Platform, closers: Closers): Prom
     records,
     members,
     participation,
+    integrity,
     peers,
     stopped: Promise.race([failed.promise, participation.stopped]),
   };
+}
+
+/** A read replica needs no more than an empty state: it is fed as ever. */
+async function rebuild(
+  options: ParticipationOptions & Platform,
+  because: string,
+  tls: NodeTls,
+  signal: Cancellation,
+): Promise<void> {
+  const { config, identity, members, store, log, version } = options;
+  if (identity.kind === 'voter') {
+    using _desk = await openRebuildDesk({
+      self: { clusterId: identity.clusterId, node: identity.node as NodeId, incarnation: 1 },
+      because,
+      version,
+      members,
+      applied: () => store.revision,
+      credentials: new PeerServerCredentials(tls),
+      bind: (server, credentials) => bind(server, config.peer.listen, credentials),
+      log,
+    });
+    await catchUp(options, signal);
+  }
+  await rebuildDone(config.dataDir);
 }
 
 function openPeerPort(platform: Platform, closers: Closers): PeerPort {

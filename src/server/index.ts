@@ -4,5 +4,6 @@ export {
   parseNodeConfig,
   readNodeConfig,
 } from './config/index.ts';
+export { wantRebuild } from './integrity/rebuild-note.ts';
 export { type RunningNode, startNode } from './node.ts';
 export { openSnapshotFile, type SnapshotHeader } from './snapshots/snapshot-file.ts';

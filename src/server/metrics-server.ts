@@ -6,14 +6,16 @@ export interface MetricsServer extends AsyncDisposable {
 }
 
 /**
- * Serves `GET /metrics` in Prometheus' text format, and `GET /livez` and `/readyz` for whatever
- * supervises the process. Plain HTTP: bind it to an address that only the monitoring reaches.
+ * Serves `GET /metrics` in Prometheus' text format, and for whatever supervises the process
+ * `GET /livez` (it runs), `/readyz` (it has started, sealed or not) and `/healthz` (it serves clients,
+ * as the gRPC health service says). Plain HTTP: bind it to an address that only the monitoring reaches.
  */
 export async function startMetricsServer(options: {
   readonly listen: string;
   readonly text: () => Promise<string>;
   readonly contentType: string;
   readonly ready: () => boolean;
+  readonly healthy: () => boolean;
 }): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const end = (status: number, type: string, body: string) => {
@@ -34,8 +36,16 @@ export async function startMetricsServer(options: {
         return options.ready()
           ? end(200, 'text/plain', 'ready\n')
           : end(503, 'text/plain', 'not ready\n');
+      case '/healthz':
+        return options.healthy()
+          ? end(200, 'text/plain', 'healthy\n')
+          : end(503, 'text/plain', 'not healthy\n');
       default:
-        return end(404, 'text/plain', 'Only /metrics, /livez and /readyz are served here\n');
+        return end(
+          404,
+          'text/plain',
+          'Only /metrics, /livez, /readyz and /healthz are served here\n',
+        );
     }
   });
   server.maxConnections = 100;
@@ -57,7 +67,7 @@ export async function startMetricsServer(options: {
 }
 
 /** "127.0.0.1:8200" or "[::1]:8200" in its two parts. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   return { host, port: Number(address.slice(colon + 1)) };

@@ -12,7 +12,7 @@ import { startDuties } from './duties.ts';
 import { openFoundation } from './foundation.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { openIdentity } from './open-identity.ts';
-import { openService } from './service.ts';
+import { openService, type Service } from './service.ts';
 
 const HAND_OVER_MS = 5_000;
 
@@ -21,7 +21,10 @@ export interface RunningNode {
   readonly node: number;
   /** Resolves when it ended by itself: disk failure, removal, divergence, broken invariant. */
   readonly stopped: Promise<{ readonly because: unknown }>;
-  /** Hands leadership over if it has it, lets requests end, closes everything. */
+  /**
+   * Hands leadership over if it has it, lets requests end, closes everything. A node that is out of
+   * service stops answering first.
+   */
   stop(): Promise<void>;
 }
 
@@ -64,7 +67,7 @@ async function start(
   };
   await disableCoreDumps(log);
   await loadSodium();
-  const state = { ready: false };
+  const state: NodeState = { ready: false, failed: false, service: undefined };
   const addresses = {
     api: config.api.advertise ?? config.api.listen,
     peer: config.peer.advertise ?? config.peer.listen,
@@ -77,16 +80,22 @@ async function start(
       text: () => metrics.text(),
       contentType: metrics.contentType,
       ready: () => state.ready,
+      healthy: () => state.ready && (state.service?.healthy() ?? false),
     });
     closers.keep('metrics', server);
   }
   const { identity, tls } = await openIdentity(config, addresses, { ...platform, signal });
   const named = { ...platform, log: log.child({ node: identity.node }) };
-  const foundation = await openFoundation({ config, identity, tls, ...named }, closers);
+  const foundation = await openFoundation({ config, identity, tls, ...named }, closers, signal);
   const service = await openService(foundation, closers);
   const duties = await startDuties(foundation, service, addresses);
   closers.keep('duties', duties);
+  state.service = service;
   state.ready = true;
+  void foundation.stopped.then(() => {
+    state.ready = false;
+    state.failed = true;
+  });
 
   const readyFile = join(config.dataDir, 'ready.json');
   await writeAtomically(
@@ -109,10 +118,16 @@ async function start(
     async stop() {
       state.ready = false;
       await rm(readyFile, { force: true });
-      await handOver(foundation.participation.raft, named.log);
+      if (!state.failed) await handOver(foundation.participation.raft, named.log);
       await closers.closeAll();
     },
   };
+}
+
+interface NodeState {
+  ready: boolean;
+  failed: boolean;
+  service: Pick<Service, 'healthy'> | undefined;
 }
 
 /** Before anything is closed, so that clients find the new leader at once. */

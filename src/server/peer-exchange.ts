@@ -20,12 +20,14 @@ import {
   type PeerRequest,
   tagged,
 } from './cluster/peer-request.ts';
+import type { Digests } from './integrity/integrity-watch.ts';
 
 const ANSWER_MS = 30_000;
 
 /** What a node does when another asks. `from` is proved by the asker's certificate. */
 export interface PeerHandlers {
   readonly report: () => NodeReport;
+  readonly digests: (request: PeerRequest & { kind: 'digests' }) => Promise<Digests>;
   readonly auditHead: (
     from: number,
     request: PeerRequest & { kind: 'audit-head' },
@@ -59,8 +61,12 @@ export class PeerCaller {
   }
 
   /** @returns what the node answered, as JSON has it. */
-  async ask(node: number, request: PeerRequest): Promise<Readonly<Record<string, unknown>>> {
-    const bytes = await this.#ask(node, request, AbortSignal.timeout(ANSWER_MS));
+  async ask(
+    node: number,
+    request: PeerRequest,
+    signal: AbortSignal = AbortSignal.timeout(ANSWER_MS),
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const bytes = await this.#ask(node, request, signal);
     return JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>;
   }
 
@@ -144,6 +150,8 @@ export async function handlePeer(
   switch (request.kind) {
     case 'report':
       return handlers.report();
+    case 'digests':
+      return handlers.digests(request);
     case 'audit-head':
       await handlers.auditHead(from, request);
       return {};

@@ -36,6 +36,8 @@ export interface Service {
   readonly api: ApiServer;
   readonly apiCredentials: Tls13Credentials | undefined;
   readonly exchange: Exchange;
+  /** Whether it can serve clients now. */
+  readonly healthy: () => boolean;
   /** What brings the Raft configuration to what the members ask for; set by the node's duties. */
   keeper: MembershipKeeper | undefined;
 }
@@ -117,7 +119,14 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
   const apiCredentials = config.api.insecurePlaintext
     ? undefined
     : new Tls13Credentials(apiIdentity(foundation.peers.tls()));
-  const api = openApi(foundation, { vault, keyring, credentials: apiCredentials });
+  const healthy = () => keyring.barrier() !== undefined && participation.position().healthy;
+  const api = openApi(foundation, {
+    vault,
+    keyring,
+    admission,
+    healthy,
+    credentials: apiCredentials,
+  });
   const service: Service = {
     seal,
     keyring,
@@ -126,6 +135,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     api,
     apiCredentials,
     exchange,
+    healthy,
     keeper: undefined,
   };
   late.service = service;

@@ -12,6 +12,7 @@ export type {
   TransactionResult,
   Write,
 } from './transaction.ts';
+export type { StateContent } from './verify-state.ts';
 export type {
   ExpiredKey,
   RangeOptions,

@@ -23,7 +23,7 @@ import type { AppliedListener, Store } from './store.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 import { StoreView } from './store-view.ts';
 import type { Revision, Transaction, TransactionResult } from './transaction.ts';
-import { verifyState } from './verify-state.ts';
+import { type StateContent, verifyState } from './verify-state.ts';
 import type { ExpiredKey, View, WatchEvent } from './view.ts';
 import type { WatchHub } from './watch-hub.ts';
 
@@ -34,6 +34,8 @@ interface LevelStoreOptions {
   readonly hub: WatchHub;
   readonly log: Logger;
   readonly metrics: StoreMetrics;
+  /** Told of each record that a reader found damaged. */
+  readonly onCorrupt: (error: StrongroomError) => void;
 }
 
 /** Range deletes that may wait to be worked off before `room` makes its caller wait. */
@@ -51,10 +53,13 @@ export class LevelStore implements Store {
   readonly #waiters = new Set<{ readonly revision: number; readonly wake: () => void }>();
   readonly #closing: Promise<void>[] = [];
   #installing = false;
+  /** The first revision of the batch that was applied last. */
+  #batchFirst: number;
 
   constructor(options: LevelStoreOptions) {
     this.#options = options;
     this.#state = options.state;
+    this.#batchFirst = this.revision;
   }
 
   get revision(): Revision {
@@ -72,6 +77,7 @@ export class LevelStore implements Store {
   ): readonly (TransactionResult | undefined)[] {
     const { tables, progress } = this.#state;
     tables.checkHealthy();
+    this.#batchFirst = progress.index + Math.min(1, entries.length);
     const keys: Uint8Array[] = [];
     const ranges: KeyRange[] = [];
     const results: (TransactionResult | undefined)[] = [];
@@ -109,7 +115,11 @@ export class LevelStore implements Store {
 
   view(): View {
     const { tables, rangeDeletes, progress } = this.#state;
-    return new StoreView(tables.view(progress.index), rangeDeletes.tombstones);
+    return new StoreView(
+      tables.view(progress.index),
+      rangeDeletes.tombstones,
+      this.#options.onCorrupt,
+    );
   }
 
   async whenApplied(revision: Revision, signal: Cancellation): Promise<void> {
@@ -169,7 +179,34 @@ export class LevelStore implements Store {
     await rangeDeletes.settled();
     const { index, records } = progress;
     using view = tables.view(index);
-    return await verifyState(view, records, signal);
+    await verifyState(view, {
+      signal,
+      tombstones: [],
+      expectedRecords: records,
+      checkDeadlines: true,
+    });
+    return { records };
+  }
+
+  async contentAt(
+    revision: Revision,
+    signal: Cancellation,
+    pause?: (records: number) => Promise<void>,
+  ): Promise<StateContent> {
+    const { tables, rangeDeletes } = this.#state;
+    if (revision > this.revision || revision < this.#batchFirst) {
+      throw new StrongroomError(
+        'store.compacted',
+        `Cannot read the state as of revision ${revision}: it is at ${this.revision}, and older ones are gone`,
+      );
+    }
+    using view = tables.view(revision);
+    return await verifyState(view, {
+      signal,
+      tombstones: rangeDeletes.tombstones.filter((one) => one.revision <= revision),
+      checkDeadlines: rangeDeletes.backlog === 0,
+      ...(pause === undefined ? {} : { pause }),
+    });
   }
 
   async openSnapshot(): Promise<SnapshotSource> {
@@ -286,6 +323,7 @@ export class LevelStore implements Store {
   #switchTo(fresh: LiveState): void {
     const old = this.#state;
     this.#state = fresh;
+    this.#batchFirst = fresh.progress.index;
     this.#options.hub.reset(fresh.progress.index);
     this.#announce([], EVERYTHING);
     // Views of the old state stay readable; it goes when the last one is disposed.

@@ -22,7 +22,7 @@ export interface OpenStoreOptions {
   readonly cache?: Partial<CacheLimits>;
   /** Must be the same on every node of a cluster, for its whole life. */
   readonly history?: Partial<HistoryLimits>;
-  /** Told once when the disk fails or a damaged record turns up in background work: stop the node. */
+  /** Told once when the disk fails or a damaged record turns up: stop the node. */
   readonly onFailed?: (error: Error) => void;
 }
 
@@ -35,6 +35,7 @@ export interface OpenStoreOptions {
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { clock, log } = options;
   const metrics = storeMetrics(options.metrics);
+  let failed = false;
   const stateOptions: LiveStateOptions = {
     clock,
     flush: { ...flushLimits, ...options.flush },
@@ -42,6 +43,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     cache: { ...cacheLimits, ...options.cache },
     onFlushed: (durationMs) => metrics.flushed(durationMs),
     onFailed(error) {
+      if (failed) return;
+      failed = true;
       log.error({ error }, 'The state cannot be used any more');
       options.onFailed?.(error);
     },
@@ -53,7 +56,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     const state = await loadState(name, disk, meta, stateOptions);
     const window = { ...watchWindow, ...options.watchWindow };
     const hub = new WatchHub(window, clock, state.progress.index);
-    return new LevelStore({ directory, state, stateOptions, hub, log, metrics });
+    const { onFailed: onCorrupt } = stateOptions;
+    return new LevelStore({ directory, state, stateOptions, hub, log, metrics, onCorrupt });
   } catch (error) {
     await disk.close();
     throw error;

@@ -1,4 +1,4 @@
-import { invariant } from '../lib/index.ts';
+import { hasCode, invariant, type StrongroomError } from '../lib/index.ts';
 import { decodeData } from './codec/records.ts';
 import type { PhysicalView } from './disk/physical-view.ts';
 import { dataKey, userKey } from './disk/places.ts';
@@ -14,10 +14,17 @@ const PAGE_MAX = 512;
 export class StoreView implements View {
   readonly #view: PhysicalView;
   readonly #tombstones: readonly Tombstone[];
+  readonly #onCorrupt: (error: StrongroomError) => void;
 
-  constructor(view: PhysicalView, tombstones: readonly Tombstone[]) {
+  /** @param onCorrupt told of each record that is damaged, before the reader is. */
+  constructor(
+    view: PhysicalView,
+    tombstones: readonly Tombstone[],
+    onCorrupt: (error: StrongroomError) => void,
+  ) {
     this.#view = view;
     this.#tombstones = tombstones;
+    this.#onCorrupt = onCorrupt;
   }
 
   get revision(): Revision {
@@ -26,14 +33,26 @@ export class StoreView implements View {
 
   get(key: Uint8Array): StoredValue | undefined {
     const place = dataKey(key);
-    const bytes = this.#view.get(place);
-    if (bytes === undefined) return undefined;
-    const record = decodeData(place, bytes);
-    if (hides(this.#tombstones, key, record.revision)) return undefined;
-    return { value: record.value, revision: record.revision };
+    try {
+      const bytes = this.#view.get(place);
+      if (bytes === undefined) return undefined;
+      const record = decodeData(place, bytes);
+      if (hides(this.#tombstones, key, record.revision)) return undefined;
+      return { value: record.value, revision: record.revision };
+    } catch (error) {
+      throw this.#met(error);
+    }
   }
 
   async range(options: RangeOptions): Promise<readonly StoredEntry[]> {
+    try {
+      return await this.#range(options);
+    } catch (error) {
+      throw this.#met(error);
+    }
+  }
+
+  async #range(options: RangeOptions): Promise<readonly StoredEntry[]> {
     const { limit } = options;
     invariant(Number.isSafeInteger(limit) && limit > 0, 'A range needs a positive limit', {
       limit,
@@ -57,6 +76,11 @@ export class StoreView implements View {
       }
     }
     return found;
+  }
+
+  #met(error: unknown): unknown {
+    if (hasCode(error, 'store.corrupt')) this.#onCorrupt(error);
+    return error;
   }
 
   [Symbol.dispose](): void {

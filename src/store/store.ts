@@ -2,6 +2,7 @@ import type { Cancellation } from '../lib/index.ts';
 import type { StateMachine } from '../raft/index.ts';
 import type { KeyRange } from './codec/records.ts';
 import type { Revision } from './transaction.ts';
+import type { StateContent } from './verify-state.ts';
 import type { ExpiredKey, View, WatchEvent } from './view.ts';
 
 /**
@@ -55,4 +56,15 @@ export interface Store extends StateMachine, AsyncDisposable {
    * @throws StrongroomError `store.corrupt`
    */
   verify(signal: Cancellation): Promise<{ readonly records: number }>;
+  /**
+   * Reads and checks every record as it was at `revision`, one of the batch that was applied last:
+   * call it in an `onApplied` listener, so that all nodes read the very same state.
+   * @param pause awaited after each page of so many records.
+   * @throws StrongroomError `store.corrupt`; `store.compacted` for any other revision.
+   */
+  contentAt(
+    revision: Revision,
+    signal: Cancellation,
+    pause?: (records: number) => Promise<void>,
+  ): Promise<StateContent>;
 }

@@ -8,6 +8,7 @@ import {
   SystemRandom,
   systemClock,
 } from '../../src/lib/index.ts';
+import type { LogIndex } from '../../src/raft/index.ts';
 import {
   ConsistencyGate,
   type EntrySource,
@@ -90,7 +91,11 @@ interface Replica extends AsyncDisposable {
   readonly gate: ConsistencyGate;
 }
 
-async function startReplica(id: number, sources: () => readonly Source[]): Promise<Replica> {
+async function startReplica(
+  id: number,
+  sources: () => readonly Source[],
+  betterMs = 60_000,
+): Promise<Replica> {
   const directory = await tempDirectory();
   const store = await open(directory.path);
   const follower = new ReplicaFollower({
@@ -106,6 +111,7 @@ async function startReplica(id: number, sources: () => readonly Source[]): Promi
     stalenessMaxMs: 1000,
     probeIntervalMs: 20,
     idleMs: 300,
+    betterMs,
   });
   follower.start();
   const gate = new ConsistencyGate({
@@ -197,6 +203,37 @@ describe('a read replica', () => {
     expect(read(far.store, 'a')).toBe('2');
   });
 
+  it('goes back to the better source some time after it was lost', async () => {
+    await using first = await startLeader(1);
+    await using second = await startLeader(2);
+    await using proxy = await TcpProxy.listen(first.server);
+    await using replica = await startReplica(
+      9,
+      () => [sourceAt(1, proxy.port), sourceAt(2, second.server.port)],
+      50,
+    );
+    await expect.poll(() => replica.follower.status().source, poll).toBe(1);
+    proxy.set({ kind: 'cut' });
+    await expect.poll(() => replica.follower.status().source, poll).toBe(2);
+    proxy.set({ kind: 'pass' });
+    await expect.poll(() => replica.follower.status().source, poll).toBe(1);
+  }, 20_000);
+
+  it('leaves a source that speaks but cannot confirm anything, for one that can', async () => {
+    await using cutOff = await startLeader(1);
+    await using leader = await startLeader(2);
+    await using replica = await startReplica(9, () => [
+      sourceAt(1, cutOff.server.port),
+      sourceAt(2, leader.server.port),
+    ]);
+    await expect.poll(() => replica.follower.status().source, poll).toBe(1);
+    cutOff.confirmed = false;
+    commitTo(leader, ['a', '1']);
+    await expect.poll(() => read(replica.store, 'a'), poll).toBe('1');
+    expect(replica.follower.status().source).toBe(2);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+  });
+
   it('whose state differs from its source takes itself out', async () => {
     await using leader = await startLeader(1);
     // Hands on other bytes than the leader has applied.
@@ -239,7 +276,7 @@ describe('a read on a replica', () => {
     );
   });
 
-  it('waits for the revision it asks for, but not for ever', async () => {
+  it('waits for the revision it asks for, but not when nobody made it', async () => {
     await using leader = await startLeader(1);
     await using replica = await startReplica(9, () => [sourceAt(1, leader.server.port)]);
     await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
@@ -249,6 +286,22 @@ describe('a read on a replica', () => {
     expect(read(replica.store, 'a')).toBe('1');
     await expect(
       replica.gate.ready({ kind: 'at-least', revision: 9 }, never),
+    ).rejects.toMatchObject({ code: 'replication.unknown-revision' });
+  });
+
+  it('waits for what was made and does not come, but not for ever', async () => {
+    const withheld = (log: RecentEntries): EntrySource => ({
+      get commitIndex() {
+        return log.commitIndex;
+      },
+      committedEntries: (_from, signal) => log.committedEntries(1_000 as LogIndex, signal),
+    });
+    await using leader = await startLeader(1, withheld);
+    await using replica = await startReplica(9, () => [sourceAt(1, leader.server.port)]);
+    await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+    commitTo(leader, ['a', '1']);
+    await expect(
+      replica.gate.ready({ kind: 'at-least', revision: 1 }, never),
     ).rejects.toMatchObject({ code: 'replication.behind' });
   });
 

@@ -18,7 +18,18 @@ export interface SnapshotPort {
   /** A snapshot of the whole state, sealed as it is on disk, in chunks of at most 1 MiB. */
   save(caller: StreamCaller): AsyncIterable<Uint8Array>;
   /** @returns the revision of the restored state. */
-  restore(caller: StreamCaller, chunks: AsyncIterable<Uint8Array>): Promise<number>;
+  restore(
+    caller: StreamCaller,
+    chunks: AsyncIterable<Uint8Array>,
+    options: RestoreOptions,
+  ): Promise<number>;
+}
+
+export interface RestoreOptions {
+  /** It may be of another cluster. */
+  readonly foreign: boolean;
+  /** Of that cluster's shamir slot, when no other slot of it opens here. */
+  readonly shares: readonly string[];
 }
 
 const save = methods['cluster.saveSnapshot'];
@@ -53,7 +64,14 @@ export function restoreSnapshotHandler(
       close = runner.openStream();
       scopes.add(scope);
       const caller = callerFrom(call.metadata, call.getPeer(), bounds, random);
-      const revision = await port.restore({ ...caller, signal: scope.signal }, chunksOf(call));
+      const messages = messagesOf(call);
+      const first = await messages.next();
+      const { foreign = false, shares = [] } = first.done === true ? {} : first.value;
+      const revision = await port.restore(
+        { ...caller, signal: scope.signal },
+        chunksOf(first.done === true ? undefined : first.value.data, messages),
+        { foreign, shares },
+      );
       callback(null, asBuffer(encodeMessage(restore.response, { revision })));
     } catch (error) {
       const reason: unknown = scope.signal.aborted ? scope.signal.reason : error;
@@ -66,11 +84,19 @@ export function restoreSnapshotHandler(
   return (call, callback) => void answer(call, callback);
 }
 
+async function* chunksOf(
+  first: Uint8Array | undefined,
+  rest: AsyncIterable<{ readonly data: Uint8Array }>,
+): AsyncGenerator<Uint8Array> {
+  if (first !== undefined) yield first;
+  for await (const { data } of rest) yield data;
+}
+
 /** Iterating holds the caller back when the disk is slower than the network. */
-async function* chunksOf(messages: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+async function* messagesOf(messages: AsyncIterable<Buffer>) {
   for await (const message of messages) {
     try {
-      yield decodeStrictly(restore.request, message).data;
+      yield decodeStrictly(restore.request, message);
     } catch (cause) {
       if (!(cause instanceof WireFormatError)) throw cause;
       throw new StrongroomError(

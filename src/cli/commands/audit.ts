@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { SignedHead } from '../../audit/index.ts';
+import type { SignedHead, VerifyOptions } from '../../audit/index.ts';
 import { StrongroomError } from '../../lib/index.ts';
 import { exitStatus } from '../errors/exit-status.ts';
 import { parseCount } from '../input/durations.ts';
@@ -82,7 +82,7 @@ async function verify(session: Session, files: readonly string[]): Promise<numbe
 /** The heads that the cluster has of a node's sink, when they are asked for. */
 async function committedHeads(
   session: Session,
-): Promise<{ readonly heads?: readonly SignedHead[] }> {
+): Promise<Pick<VerifyOptions, 'heads' | 'publicKey'>> {
   const node = session.options.number('node');
   if (node === undefined) return {};
   const status = await session.call('seal.status', {});
@@ -98,7 +98,13 @@ async function committedHeads(
       `Cannot tell which sink wrote the files, node ${node} has ${sinks.join(', ')}: give --sink`,
     );
   }
-  return { heads: all.filter((head) => head.sink === sink) };
+  const keys = (answer['keys'] ?? []) as readonly Payload[];
+  const publicKey = keys.find((key) => Number(key['node']) === node)?.['publicKey'];
+  return {
+    heads: all.filter((head) => head.sink === sink),
+    // A head of another key proves nothing, whoever had it committed.
+    ...(publicKey instanceof Uint8Array ? { publicKey } : {}),
+  };
 }
 
 function signedHead(head: Payload, clusterId: string): SignedHead {

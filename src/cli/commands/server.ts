@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { InvariantError, StrongroomError } from '../../lib/index.ts';
+import { InvariantError, StrongroomError, systemClock } from '../../lib/index.ts';
 import { pinoLogger, promMetrics } from '../../telemetry/index.ts';
 import type { CliIo } from '../io.ts';
 
@@ -20,7 +20,7 @@ export function serverCommand(io: CliIo): Command {
 /** @returns the exit code: 0 after SIGTERM or SIGINT, 70 after a broken invariant, 1 otherwise. */
 async function runServer(file: string, told: AbortSignal): Promise<number> {
   // Here and not above, so that every other command starts without loading a whole node.
-  const { readNodeConfig, startNode } = await import('../../server/index.ts');
+  const { readNodeConfig, startNode, wantRebuild } = await import('../../server/index.ts');
   const config = readNodeConfig(file);
   const log = pinoLogger({
     level: config.log.level,
@@ -40,14 +40,21 @@ async function runServer(file: string, told: AbortSignal): Promise<number> {
     if (told.aborted) stop();
   });
   try {
-    if (told.aborted) return 0;
-    const node = await startNode(config, { log, metrics: promMetrics(), signal: told });
-    const ended = await Promise.race([stopping, node.stopped]);
-    if (ended !== 'told') {
+    const metrics = promMetrics();
+    for (;;) {
+      if (told.aborted) return 0;
+      const node = await startNode(config, { log, metrics, signal: told });
+      const ended = await Promise.race([stopping, node.stopped]);
+      if (ended === 'told') {
+        await node.stop();
+        return 0;
+      }
       log.error({ error: describe(ended.because) }, 'The node has stopped by itself');
+      // Noted before anything else: a crash from here on must not bring the state back.
+      const anew = await wantRebuild(config.dataDir, ended.because, systemClock);
+      await node.stop();
+      if (!anew) return exitCodeOf(ended.because);
     }
-    await node.stop();
-    return ended === 'told' ? 0 : exitCodeOf(ended.because);
   } catch (error) {
     log.error({ error: describe(error) }, 'The node cannot start');
     if (told.aborted) return 0;

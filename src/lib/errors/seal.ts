@@ -4,6 +4,7 @@ export const sealErrors = {
   'seal.sealed': { grpc: 'UNAVAILABLE', http: 503, retry: 'other-node' },
   'seal.uninitialized': { grpc: 'FAILED_PRECONDITION', http: 501, retry: 'never' },
   'seal.already-initialized': { grpc: 'FAILED_PRECONDITION', http: 400, retry: 'never' },
+  'seal.foreign-closed': { grpc: 'FAILED_PRECONDITION', http: 409, retry: 'never' },
   'seal.sealed-by-hand': { grpc: 'FAILED_PRECONDITION', http: 503, retry: 'never' },
   'seal.envelope-corrupt': { grpc: 'DATA_LOSS', http: 503, retry: 'never' },
   'seal.root-mismatch': { grpc: 'DATA_LOSS', http: 503, retry: 'never' },

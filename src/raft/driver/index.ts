@@ -11,6 +11,7 @@ export {
   sayHello,
 } from './hello.ts';
 export { nextIncarnation } from './log/high-water.ts';
+export { logBegins } from './log/log-begins.ts';
 export type { LogIdentity } from './log/records.ts';
 export type { PeerStatus, Proposed, RaftNode, RaftStatus } from './raft-node.ts';
 export { type RaftNodeOptions, startRaftNode } from './start-raft-node.ts';

@@ -41,7 +41,8 @@ export class ConsistencyGate {
   /**
    * Resolves when a view that is opened now satisfies `consistency`.
    *
-   * @throws StrongroomError `replication.stale`, `replication.behind`, `store.diverged`, and, when
+   * @throws StrongroomError `replication.stale`, `replication.behind`, `replication.unknown-revision`,
+   *   `store.diverged`, and, when
    *   a read index is needed, `raft.no-leader` or `replication.unreachable`.
    */
   async ready(consistency: Consistency, signal: Cancellation): Promise<void> {
@@ -76,8 +77,30 @@ export class ConsistencyGate {
   async #atLeast(revision: number, signal: Cancellation): Promise<void> {
     const { store } = this.#options;
     if (store.revision >= revision) return;
-    await this.#within(signal, 'replication.behind', (limited) =>
-      store.whenApplied(revision as Revision, limited),
+    await this.#within(signal, 'replication.behind', async (limited) => {
+      using either = new LinkedCancel(limited);
+      const reached = store.whenApplied(revision as Revision, either);
+      try {
+        await Promise.race([reached, this.#neverMade(revision, either)]);
+      } finally {
+        reached.catch(() => undefined);
+        either.abort(new StrongroomError('request.cancelled', 'The wait for a revision has ended'));
+      }
+    });
+  }
+
+  /**
+   * Rejects as soon as it is sure that no wait can help: what was acknowledged is never above an
+   * index that a quorum confirms later, so a higher revision is of another cluster, or of this one
+   * before a restore on new nodes. Else never ends.
+   */
+  async #neverMade(revision: number, signal: Cancellation): Promise<never> {
+    const confirmed = await this.#options.freshness.confirmed(signal).catch(() => revision);
+    if (confirmed >= revision) return await new Promise<never>(() => {});
+    throw new StrongroomError(
+      'replication.unknown-revision',
+      `Revision ${revision} was asked for, but this cluster has committed no more than ${confirmed}: it is of another cluster, or from before a restore. Read without it`,
+      { details: { revision: confirmed } },
     );
   }
 

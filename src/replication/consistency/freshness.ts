@@ -68,6 +68,11 @@ export class Freshness implements AsyncDisposable {
     await this.#options.store.whenApplied(index as Revision, signal);
   }
 
+  /** An index that was committed after the call; asked for by the same rounds as `renew`. */
+  async confirmed(signal: Cancellation): Promise<number> {
+    return this.#round.join(signal);
+  }
+
   /** The state was replaced or found wrong: nothing is proven any more. */
   forget(): void {
     this.#asOfMs = Number.NEGATIVE_INFINITY;

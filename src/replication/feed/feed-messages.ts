@@ -6,8 +6,8 @@ type FeedEntry = internal.internal.v1.FeedEntry.$Properties;
 type FeedMembership = internal.internal.v1.FeedMembership.$Properties;
 
 /** Entries of one message: so many, or so many bytes. */
-export const FEED_BATCH_ENTRIES = 512;
-export const FEED_BATCH_BYTES = 1024 * 1024;
+const FEED_BATCH_ENTRIES = 512;
+const FEED_BATCH_BYTES = 1024 * 1024;
 
 export function encodeEntry(entry: Entry): FeedEntry {
   const { index, term, kind, data } = entry;

@@ -60,6 +60,8 @@ export class FollowSession {
   #heardMs: number;
   #idleTimer: Timer | undefined;
   #closed = false;
+  #isRunning = false;
+  #left = false;
   #expected: { readonly revision: Revision; readonly digest: Uint8Array } | undefined;
 
   constructor(options: FollowSessionOptions) {
@@ -86,6 +88,7 @@ export class FollowSession {
   async run(): Promise<never> {
     const { self, node, store, region } = this.#options;
     const appliedIndex = store.revision;
+    this.#isRunning = true;
     this.#stream.write({ hello: sayHello(self, node), appliedIndex, region });
     const frames: Frames = this.#stream[Symbol.asyncIterator]();
     try {
@@ -95,6 +98,7 @@ export class FollowSession {
         await this.#receive(value, frames);
       }
     } finally {
+      this.#isRunning = false;
       this.close();
     }
   }
@@ -116,8 +120,14 @@ export class FollowSession {
     }
   }
 
+  /** `close` came while it ran: by this replica's own will. */
+  get wasLeft(): boolean {
+    return this.#left;
+  }
+
   close(): void {
     if (this.#closed) return;
+    this.#left = this.#isRunning;
     this.#closed = true;
     this.#idleTimer?.cancel();
     for (const answer of this.#asks.values()) answer.reject(this.#lost('the stream ended'));

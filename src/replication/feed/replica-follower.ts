@@ -7,6 +7,7 @@ import {
   InvariantError,
   type Random,
   StrongroomError,
+  type Timer,
 } from '../../lib/index.ts';
 import type { NodeId, SelfIdentity } from '../../raft/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -39,6 +40,8 @@ export interface ReplicaFollowerOptions {
   readonly stalenessMaxMs: number;
   readonly probeIntervalMs?: number;
   readonly idleMs?: number;
+  /** A better source than the present one is turned to at looks so far apart. */
+  readonly betterMs?: number;
   /** Told when this replica cannot go on: its state diverged, or its disk failed. */
   readonly onFailed?: (error: unknown) => void;
 }
@@ -64,6 +67,11 @@ const PROBE_INTERVAL_MS = 250;
 const IDLE_MS = 3000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
+/** A source that was lost or was stale is the last choice for so long, more the oftener it is. */
+const SHUN_MIN_MS = 5_000;
+const SHUN_MAX_MS = 300_000;
+/** So often a replica that follows a worse source looks for a better one. */
+const BETTER_MS = 10_000;
 
 /** Keeps a replica's store fed from one source at a time, and goes to the next when one is lost. */
 export class ReplicaFollower implements AsyncDisposable {
@@ -81,6 +89,7 @@ export class ReplicaFollower implements AsyncDisposable {
   #sourceCommit = 0;
   #failure: StrongroomError | undefined;
   #running: Promise<void> | undefined;
+  readonly #shunned = new Map<NodeId, { readonly untilMs: number; readonly forMs: number }>();
 
   constructor(options: ReplicaFollowerOptions) {
     this.#options = options;
@@ -148,23 +157,79 @@ export class ReplicaFollower implements AsyncDisposable {
 
   async #run(): Promise<void> {
     let failures = 0;
-    let next = 0;
     while (!this.#stop.signal.aborted && this.#failure === undefined) {
-      const sources = this.#options
-        .sources()
-        .filter(({ node }) => node !== this.#options.self.node);
-      const source = sources[next % Math.max(1, sources.length)];
-      if (source !== undefined && (await this.#follow(source))) {
-        failures = 0;
-        next = 0;
-      } else {
-        failures++;
-        next++;
-      }
+      const [source] = this.#inOrder();
+      if (source !== undefined && (await this.#follow(source))) failures = 0;
+      else failures++;
       // Every source is tried once before the first pause.
-      if (failures % Math.max(1, sources.length) === 0) await this.#pause(failures);
+      const [next] = this.#inOrder();
+      if (next === undefined || this.#isShunned(next)) await this.#pause(failures);
     }
     if (this.#failure === undefined) this.#state = 'stopped';
+  }
+
+  /** The best first; those that were lost lately last, the one that was so longest ago before others. */
+  #inOrder(): readonly Source[] {
+    const { sources, self } = this.#options;
+    const shunnedUntil = (source: Source) =>
+      this.#isShunned(source) ? (this.#shunned.get(source.node)?.untilMs ?? 0) : 0;
+    return sources()
+      .filter(({ node }) => node !== self.node)
+      .sort((a, b) => shunnedUntil(a) - shunnedUntil(b));
+  }
+
+  #isShunned({ node }: Source): boolean {
+    return (this.#shunned.get(node)?.untilMs ?? 0) > this.#options.clock.monotonicMs();
+  }
+
+  /** Doubles for a source that is lost again soon after it was turned to anew. */
+  #shun(node: NodeId): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const before = this.#shunned.get(node);
+    const isFresh = before !== undefined && nowMs - before.untilMs < before.forMs;
+    const forMs = isFresh ? Math.min(2 * before.forMs, SHUN_MAX_MS) : SHUN_MIN_MS;
+    this.#shunned.set(node, { untilMs: nowMs + forMs, forMs });
+  }
+
+  /**
+   * Ends the session when its source cannot prove to be fresh, though others may; or when a better
+   * source may be had again. The state goes on exactly where it is.
+   */
+  #watchSource(source: Source, session: FollowSession): Timer {
+    const { clock, log, stalenessMaxMs } = this.#options;
+    const staleMs = stalenessMaxMs / 2;
+    const betterMs = this.#options.betterMs ?? BETTER_MS;
+    const startMs = clock.monotonicMs();
+    let lookedMs = startMs;
+    const stop = { timer: undefined as Timer | undefined, stopped: false };
+    const look = () => {
+      if (stop.stopped) return;
+      const nowMs = clock.monotonicMs();
+      const isFollowing = this.#state === 'following';
+      if (isFollowing && nowMs - startMs > staleMs && this.freshness.stalenessMs() > staleMs) {
+        log.warn({ source: source.node }, 'The source cannot prove to be fresh, turns to the next');
+        this.#shun(source.node);
+        session.close();
+        return;
+      }
+      if (isFollowing && nowMs - lookedMs >= betterMs) {
+        lookedMs = nowMs;
+        const [best] = this.#inOrder();
+        if (best !== undefined && best.node !== source.node) {
+          log.info({ source: source.node, better: best.node }, 'Turns to a better source');
+          session.close();
+          return;
+        }
+      }
+      stop.timer = clock.after(Math.min(staleMs, betterMs) / 4, look);
+    };
+    look();
+    return {
+      cancel() {
+        stop.stopped = true;
+        stop.timer?.cancel();
+      },
+    };
   }
 
   /** @returns whether the source spoke to us at all */
@@ -179,11 +244,14 @@ export class ReplicaFollower implements AsyncDisposable {
     this.#session = session;
     this.#source = source.node;
     this.#reconnects.add();
+    const watch = this.#watchSource(source, session);
     try {
       await session.run();
     } catch (error) {
-      this.#met(error, source);
+      // One that this replica left by itself was not lost.
+      if (!session.wasLeft) this.#met(error, source);
     } finally {
+      watch.cancel();
       session.close();
       this.#session = undefined;
       this.#source = undefined;
@@ -226,6 +294,7 @@ export class ReplicaFollower implements AsyncDisposable {
       error instanceof InvariantError ||
       hasCode(error, 'store.diverged', 'store.disk-failed', 'store.corrupt');
     if (!fatal) {
+      this.#shun(source.node);
       log.warn({ source: source.node, error }, 'Lost the source, turns to the next');
       return;
     }

@@ -18,7 +18,7 @@ import { encodeMember, type Members, memberRecord } from './members.ts';
 import { encodeJson } from './peer-request.ts';
 import type { SystemRecord, SystemRecords } from './system-records.ts';
 
-const CA_KEY_RECORD = 'cluster/ca-key';
+export const CA_KEY_RECORD = 'cluster/ca-key';
 const NEXT_NODE_RECORD = 'cluster/next-node';
 const CONFLICTS_MAX = 20;
 const WRITE_MS = 30_000;
@@ -93,8 +93,9 @@ export class Admission {
     await this.#write(new Map([[CA_KEY_RECORD, sealed]]), new Map());
   }
 
-  get hasCaKey(): boolean {
-    return this.#records.get(CA_KEY_RECORD) !== undefined;
+  /** The CA's key in clear. @throws StrongroomError `seal.sealed`, `seal.uninitialized` */
+  caKey(): Uint8Array {
+    return utf8Bytes(this.#ca().privateKeyPem);
   }
 
   /** @returns the token's text, to be shown once. */

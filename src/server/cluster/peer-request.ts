@@ -34,14 +34,14 @@ export const nodeReportSchema = z.strictObject({
 
 export type NodeReport = z.infer<typeof nodeReportSchema>;
 
-const headSchema = z.strictObject({
+export const headSchema = z.strictObject({
   node: z.number().int().positive(),
-  sink: z.string(),
+  sink: z.string().max(64),
   sequence: z.number().int().nonnegative(),
-  head: z.string(),
-  committedAtMs: z.number(),
-  signature: z.string(),
-  publicKey: z.string(),
+  head: z.string().max(64),
+  committedAtMs: z.number().int().nonnegative(),
+  signature: z.string().max(100),
+  publicKey: z.string().max(100),
 });
 
 /** A node's signed audit chain head, base64 where it is bytes. */
@@ -55,6 +55,12 @@ const sealValues = z.record(
 /** What one node may ask of another, beside forwarding a client's request. */
 const peerRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('report') }),
+  z.strictObject({
+    kind: z.literal('digests'),
+    format: z.number(),
+    revision: z.number().int().nonnegative(),
+    scrub: z.number().int().nonnegative(),
+  }),
   z.strictObject({ kind: z.literal('audit-head'), head: headSchema }),
   z.strictObject({ kind: z.literal('renew-certificate'), csr: z.string().max(16_384) }),
   z.strictObject({

@@ -60,7 +60,7 @@ export class SystemRecords {
     using view = this.#store.view();
     const found = await view.range({ ...systemRange(prefix), limit });
     return found.map(({ key, value }) => ({
-      name: Buffer.from(key.subarray(1)).toString('utf8'),
+      name: nameOf(key),
       value,
     }));
   }
@@ -88,20 +88,27 @@ export class SystemRecords {
     return result.kind === 'committed';
   }
 
-  /** Calls back after each applied batch that changed a record whose name begins with `prefix`. */
-  onChange(prefix: string, listener: () => void): () => void {
+  /**
+   * Calls back after each applied batch that changed a record whose name begins with `prefix`.
+   * @param listener gets their names; none when a whole range of records may have changed.
+   */
+  onChange(prefix: string, listener: (names: readonly string[]) => void): () => void {
     const wanted = Buffer.from(systemKey(prefix));
     return this.#store.onApplied((keys, _revision, ranges) => {
-      const touched = keys.some(
+      const touched = keys.filter(
         (key) => key.length >= wanted.length && wanted.compare(key, 0, wanted.length) === 0,
       );
       // After a snapshot was installed, everything may have changed.
       const inRange = ranges.some(
         ({ start, end }) => wanted.compare(end) < 0 && startsBefore(start, wanted),
       );
-      if (touched || inRange) listener();
+      if (touched.length > 0 || inRange) listener(touched.map(nameOf));
     });
   }
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key.subarray(1)).toString('utf8');
 }
 
 /** Whether a range that begins at `start` can hold a key with `prefix`. */

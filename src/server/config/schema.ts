@@ -116,6 +116,13 @@ export const nodeConfigSchema = z
         upstreams: z.array(address).max(LIST_ITEMS_MAX).default([]),
       })
       .prefault({}),
+    integrity: z
+      .strictObject({
+        compareEveryMs: milliseconds(100, 3_600_000).default(10_000),
+        verifyEveryMs: milliseconds(0, 31 * 86_400_000).default(6 * 3_600_000),
+        verifyRecordsPerSecondMax: z.int().min(100).max(10_000_000).default(50_000),
+      })
+      .prefault({}),
     limits: z
       .strictObject({
         requestBytesMax: z

@@ -7,6 +7,7 @@ import {
   type Keyring,
   newKeyring,
   openKeyring,
+  type Place,
   removeNamespaceKey,
   sealKeyring,
   type Uuid,
@@ -99,6 +100,36 @@ export class KeyringKeeper implements Disposable {
   resealed(root: Root): Uint8Array {
     using keyring = this.#read().keyring;
     return this.#seal(root, keyring);
+  }
+
+  /**
+   * The keyring of another cluster under this cluster's root, and `secret` sealed under its keys:
+   * for taking over that cluster's snapshot. Nothing is written.
+   *
+   * @throws StrongroomError `seal.sealed`, `barrier.wrong-key`
+   */
+  takenOver(
+    foreign: { readonly root: Root; readonly clusterId: string; readonly blob: Uint8Array },
+    secret: { readonly place: Place; readonly plaintext: Uint8Array },
+  ): { readonly blob: Uint8Array; readonly sealed: Uint8Array } {
+    const own = this.#root;
+    if (own === undefined) {
+      throw new StrongroomError('seal.sealed', 'Cannot take over a keyring: this node is sealed');
+    }
+    const context = contextOf(foreign.clusterId, foreign.root);
+    using keyring = openKeyring(foreign.root.key, foreign.blob, context);
+    using barrier = createBarrier({ keyring, random: this.#random });
+    return {
+      blob: this.#seal(own, keyring),
+      sealed: barrier.sealValue(secret.place, secret.plaintext),
+    };
+  }
+
+  /** Closes the barrier and opens it anew: after a restore the keyring may be quite another. */
+  renew(): void {
+    this.#barrier?.[Symbol.dispose]();
+    this.#use(undefined);
+    this.#reopen();
   }
 
   /** Runs `task` while nothing else changes the keyring through this node, which must lead. */
@@ -195,7 +226,7 @@ export class KeyringKeeper implements Disposable {
   }
 
   #context(root: Root): Uint8Array {
-    return lengthPrefixed(utf8Bytes(this.#clusterId), utf8Bytes(root.id));
+    return contextOf(this.#clusterId, root);
   }
 
   [Symbol.dispose](): void {
@@ -203,4 +234,8 @@ export class KeyringKeeper implements Disposable {
     this.#listeners.clear();
     this.close();
   }
+}
+
+function contextOf(clusterId: string, root: Root): Uint8Array {
+  return lengthPrefixed(utf8Bytes(clusterId), utf8Bytes(root.id));
 }

@@ -2,11 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cancellation, deferred, StrongroomError } from '../../lib/index.ts';
 import { type NodeId, nextIncarnation, nodeDisk } from '../../raft/index.ts';
-import { ConsistencyGate, FeedServer, ReplicaFollower } from '../../replication/index.ts';
+import {
+  ConsistencyGate,
+  FeedServer,
+  ReplicaFollower,
+  SharedRound,
+} from '../../replication/index.ts';
 import type { Participation } from './participation.ts';
+import { sourceOrder } from './source-order.ts';
 import type { ParticipationOptions } from './voter.ts';
 
 const GROUP = 0;
+const READ_INDEX_MS = 5_000;
 
 /** Follows the committed log from another node, and feeds those that follow this one. */
 export async function startReplica(options: ParticipationOptions): Promise<Participation> {
@@ -35,7 +42,9 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
     stalenessMaxMs: config.replica.stalenessMaxMs,
     onFailed: (because) => failed.resolve({ because }),
   });
-  const readIndex = (signal: Cancellation) => follower.readIndex(signal);
+  // However many follow this replica, it asks its own source once at a time.
+  const asking = new SharedRound(() => follower.readIndex(AbortSignal.timeout(READ_INDEX_MS)));
+  const readIndex = (signal: Cancellation) => asking.join(signal);
   const gate = new ConsistencyGate({
     store,
     freshness: follower.freshness,
@@ -96,16 +105,9 @@ export async function startReplica(options: ParticipationOptions): Promise<Parti
   };
 }
 
-/** Nodes of the same region first, replicas before voters there; then everybody else. */
-function sourcesOf({ identity, members }: ParticipationOptions) {
-  const distance = (member: { readonly region: string; readonly kind: string }) =>
-    member.region === identity.region ? 0 : member.kind === 'replica' ? 2 : 1;
-  return members
-    .all()
-    .filter((member) => member.node !== identity.node && member.kind !== 'replica')
-    .sort((a, b) => distance(a) - distance(b))
-    .flatMap((member) => {
-      const address = members.peerAddressOf(member.node);
-      return address === undefined ? [] : [{ node: member.node as NodeId, address }];
-    });
+function sourcesOf({ config, identity, members }: ParticipationOptions) {
+  return sourceOrder(identity, members.all(), config.replica.upstreams).flatMap(({ node }) => {
+    const address = members.peerAddressOf(node);
+    return address === undefined ? [] : [{ node: node as NodeId, address }];
+  });
 }

@@ -7,8 +7,10 @@ import {
 } from '../../api/index.ts';
 import { StrongroomError } from '../../lib/index.ts';
 import type { RunningVault } from '../../vault/index.ts';
+import type { Admission } from '../cluster/admission.ts';
 import type { Foundation } from '../foundation.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
+import { ForeignSeals } from '../snapshots/foreign-seal.ts';
 import { SnapshotKeeper } from '../snapshots/snapshot-keeper.ts';
 
 /** The API's server, not yet listening. */
@@ -17,6 +19,8 @@ export function openApi(
   parts: {
     readonly vault: RunningVault;
     readonly keyring: KeyringKeeper;
+    readonly admission: Admission;
+    readonly healthy: () => boolean;
     /** Undefined: plain text, for development. */
     readonly credentials: Tls13Credentials | undefined;
   },
@@ -24,11 +28,13 @@ export function openApi(
   const { config, identity, store, participation, clock, random, log, metrics } = foundation;
   const { vault, keyring } = parts;
   const { limits } = config;
+  const foreignSeals = new ForeignSeals(foundation, keyring, parts.admission);
   const keeper = new SnapshotKeeper({
     store,
     commit: (transaction, signal) => participation.commit(transaction, signal),
     clusterId: identity.clusterId,
     folder: config.dataDir,
+    takeOver: (foreign, shares) => foreignSeals.takeOver(foreign, shares),
     clock,
     log,
   });
@@ -42,7 +48,7 @@ export function openApi(
         await vault.authorise('cluster.saveSnapshot', caller);
         yield* keeper.save();
       },
-      async restore(caller: StreamCaller, chunks) {
+      async restore(caller: StreamCaller, chunks, options) {
         if (!participation.isLeader()) {
           throw new StrongroomError(
             'raft.not-leader',
@@ -50,12 +56,15 @@ export function openApi(
             { details: { leader: participation.leader() } },
           );
         }
-        await vault.authorise('cluster.restoreSnapshot', caller);
-        return keeper.restore(chunks, caller.signal);
+        const { token, signal } = caller;
+        // While half of a state is here no token can be looked up: who began may go on.
+        if (keeper.mayGoOn(token)) log.warn({}, 'A restore that was cut short is run again');
+        else await vault.authorise('cluster.restoreSnapshot', caller);
+        return keeper.restore(chunks, { ...options, token, signal });
       },
     },
     health: {
-      healthy: () => keyring.barrier() !== undefined && participation.position().healthy,
+      healthy: parts.healthy,
       onChange(listener) {
         const stops = [keyring.onBarrier(listener), participation.onLeading(listener)];
         return () => {

@@ -16,7 +16,9 @@ export function backendOf(
   const { participation, store, identity, records } = foundation;
   const restoring = { is: records.get(RESTORING_RECORD) !== undefined };
   records.onChange(RESTORING_RECORD, () => {
+    const before = restoring.is;
     restoring.is = records.get(RESTORING_RECORD) !== undefined;
+    if (before && !restoring.is) keyring.renew();
   });
   return {
     store,

@@ -2,7 +2,7 @@ import { hasCode, StrongroomError } from '../../lib/index.ts';
 import type { NodeId } from '../../raft/index.ts';
 import { ForwardClient, ForwardServer } from '../../replication/index.ts';
 import type { RunningVault } from '../../vault/index.ts';
-import { encodeHead, headRecord } from '../audit-heads.ts';
+import { HeadKeeper } from '../audit-heads/head-keeper.ts';
 import type { Admission } from '../cluster/admission.ts';
 import { encodeMember, memberRecord } from '../cluster/members.ts';
 import type { NodeReport, PeerRequest } from '../cluster/peer-request.ts';
@@ -89,17 +89,15 @@ function handlersOf(
     readonly report: () => NodeReport;
   },
 ): PeerHandlers {
-  const { records, members } = foundation;
+  const { records, members, identity, clock } = foundation;
+  const heads = new HeadKeeper({ records, clusterId: identity.clusterId, clock });
   const write = async (name: string, value: Uint8Array) => {
     await records.write(new Map([[name, value]]), new Map(), AbortSignal.timeout(WRITE_MS));
   };
   return {
     report: parts.report,
-    async auditHead(from, { head }) {
-      // A node vouches for its own chains only.
-      if (head.node !== from) throw notYours(from);
-      await write(headRecord(head), encodeHead(head));
-    },
+    digests: (request) => foundation.integrity.digests(request, AbortSignal.timeout(LEADER_MS)),
+    auditHead: (from, { head }) => heads.accept(from, head),
     renewCertificate: (from, csr) => parts.admission.renew(from, csr),
     async advertise(from, request) {
       const before = members.get(from);

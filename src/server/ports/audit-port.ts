@@ -1,9 +1,16 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { FileSink } from '../../audit/index.ts';
 import type { Barrier } from '../../barrier/index.ts';
-import type { SecretBytes } from '../../lib/index.ts';
+import { type SecretBytes, utf8Text } from '../../lib/index.ts';
 import type { AuditPort } from '../../vault/index.ts';
-import { HEADS_PREFIX, parseHead } from '../audit-heads.ts';
+import {
+  HEAD_KEYS_PREFIX,
+  HEADS_PREFIX,
+  headKeyRecord,
+  headsOfNode,
+  parseKept,
+  signedHead,
+} from '../audit-heads/head-records.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
 
 const HEADS_MAX = 10_000;
@@ -53,11 +60,25 @@ export function createAuditPort(parts: {
     async hash(_context, request) {
       return { hash: parts.key.hashOf(request.value) };
     },
-    async heads(_context, request) {
-      const found = await parts.records.list(HEADS_PREFIX, HEADS_MAX);
-      const heads = found.map(({ value }) => parseHead(value));
+    async heads(_context, { node }) {
+      const { records } = parts;
+      const found = await records.list(node === 0 ? HEADS_PREFIX : headsOfNode(node), HEADS_MAX);
+      const kept = found.flatMap(({ value }) => parseKept(value) ?? []);
+      // The first head of an hour or a day stands there twice.
+      const heads = new Map(kept.map(({ head }) => [`${head.signature} ${head.sequence}`, head]));
+      const keyed = node === 0 ? HEAD_KEYS_PREFIX : headKeyRecord(node);
+      const keys = await records.list(keyed, HEADS_MAX);
       return {
-        heads: heads.filter((head) => request.node === 0 || head.node === request.node),
+        heads: [...heads.values()]
+          .sort((a, b) => b.committedAtMs - a.committedAtMs)
+          .map((head) => {
+            const { signature, publicKey } = signedHead(head, '');
+            return { ...head, signature, publicKey };
+          }),
+        keys: keys.map(({ name, value }) => ({
+          node: Number(name.slice(HEAD_KEYS_PREFIX.length)),
+          publicKey: new Uint8Array(Buffer.from(utf8Text(value), 'base64')),
+        })),
       };
     },
     hashOf: (value) => parts.key.hashOf(value),

@@ -1,12 +1,15 @@
+import { hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { RestoreOptions } from '../../api/index.ts';
 import {
   asAbortSignal,
   type Cancellation,
   type Clock,
   concatBytes,
+  equalBytes,
   StrongroomError,
 } from '../../lib/index.ts';
 import {
@@ -17,6 +20,8 @@ import {
   type Write,
 } from '../../store/index.ts';
 import { type Logger, quietLogger, quietMetrics } from '../../telemetry/index.ts';
+import { KEYRING_RECORD } from '../../vault/index.ts';
+import { CA_KEY_RECORD } from '../cluster/admission.ts';
 import { systemKey, systemRange } from '../cluster/system-records.ts';
 import { invalid, openSnapshotFile, toFile } from './snapshot-file.ts';
 
@@ -32,9 +37,13 @@ const kept = [
   'audit/',
   'cluster/next-node',
   'cluster/restoring',
+  'integrity/',
   'join-tokens/',
   'members/',
 ] as const;
+
+/** Of another cluster's snapshot these are not taken as they are: they follow in one last write. */
+const keptOfForeign = [...kept, CA_KEY_RECORD, KEYRING_RECORD, 'seal/'].sort();
 
 export interface SnapshotKeeperOptions {
   readonly store: Store;
@@ -42,8 +51,30 @@ export interface SnapshotKeeperOptions {
   readonly clusterId: string;
   /** For the copy that is verified before anything is changed. */
   readonly folder: string;
+  /**
+   * What makes the content of another cluster's snapshot readable here: records by name, sealed for
+   * this cluster. @throws StrongroomError `seal.foreign-closed`
+   */
+  readonly takeOver: (
+    foreign: ForeignState,
+    shares: readonly string[],
+  ) => Promise<ReadonlyMap<string, Uint8Array>>;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** What was installed from another cluster's file, beside the id that its seal is bound to. */
+export interface ForeignState {
+  readonly store: Store;
+  readonly clusterId: string;
+}
+
+interface RestorePlan {
+  readonly marker: Uint8Array;
+  /** Records that are written at the end, by name. */
+  readonly last: ReadonlyMap<string, Uint8Array>;
+  /** Names that are left as they are, in order. */
+  readonly keep: readonly string[];
 }
 
 /**
@@ -58,10 +89,12 @@ export class SnapshotKeeper {
     this.#options = options;
   }
 
-  /** Whether a restore is under way, or was cut short. */
-  get isRestoring(): boolean {
+  /** Whether a restore was cut short that this token had begun: it may run it to its end. */
+  mayGoOn(token: string | undefined): boolean {
     using view = this.#options.store.view();
-    return view.get(systemKey(RESTORING_RECORD)) !== undefined;
+    const marker = view.get(systemKey(RESTORING_RECORD));
+    if (marker === undefined || token === undefined) return false;
+    return equalBytes(marker.value, tokenDigest(token));
   }
 
   async *save(): AsyncGenerator<Uint8Array> {
@@ -83,9 +116,13 @@ export class SnapshotKeeper {
    * Replaces everything but the cluster's own records. The whole file is verified first.
    *
    * @returns the revision after it.
-   * @throws StrongroomError `store.snapshot-invalid` with nothing changed.
+   * @throws StrongroomError `store.snapshot-invalid`, `seal.foreign-closed` with nothing changed.
    */
-  async restore(bytes: AsyncIterable<Uint8Array>, signal: Cancellation): Promise<number> {
+  async restore(
+    bytes: AsyncIterable<Uint8Array>,
+    options: RestoreOptions & { readonly token: string | undefined; readonly signal: Cancellation },
+  ): Promise<number> {
+    const { signal } = options;
     if (this.#busy) {
       throw new StrongroomError('cluster.restoring', 'Cannot restore: another restore is running');
     }
@@ -98,8 +135,17 @@ export class SnapshotKeeper {
       await pipeline(bounded(bytes), createWriteStream(file, { mode: 0o600 }), {
         signal: asAbortSignal(signal),
       });
-      await using staged = await this.#stage(file, join(folder, 'state'));
-      return await this.#replaceBy(staged);
+      const { staged: store, clusterId } = await this.#stage(file, join(folder, 'state'), options);
+      await using staged = store;
+      const isForeign = clusterId !== this.#options.clusterId;
+      const last = isForeign
+        ? await this.#options.takeOver({ store: staged, clusterId }, options.shares)
+        : new Map<string, Uint8Array>();
+      return await this.#replaceBy(staged, {
+        marker: tokenDigest(options.token ?? ''),
+        last,
+        keep: isForeign ? keptOfForeign : kept,
+      });
     } finally {
       this.#busy = false;
       await rm(folder, { recursive: true, force: true });
@@ -107,10 +153,17 @@ export class SnapshotKeeper {
   }
 
   /** Installs the file into a store of its own: whatever is wrong with it is found there. */
-  async #stage(file: string, directory: string): Promise<Store> {
+  async #stage(
+    file: string,
+    directory: string,
+    { foreign }: RestoreOptions,
+  ): Promise<{ readonly staged: Store; readonly clusterId: string }> {
     const opened = await openSnapshotFile(createReadStream(file));
-    if (opened.header.clusterId !== this.#options.clusterId) {
-      throw invalid('it is of another cluster, whose seal cannot be opened here');
+    const { clusterId } = opened.header;
+    if (clusterId !== this.#options.clusterId && !foreign) {
+      throw invalid(
+        'it is of another cluster; if its seal can be opened here, restore it with --foreign',
+      );
     }
     const staged = await openStore({
       directory,
@@ -124,31 +177,37 @@ export class SnapshotKeeper {
       if (view.get(systemKey('seal/layout')) === undefined) {
         throw invalid('it was taken before the cluster was initialised');
       }
-      return staged;
+      return { staged, clusterId };
     } catch (error) {
       await staged[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  async #replaceBy(staged: Store): Promise<number> {
+  async #replaceBy(staged: Store, plan: RestorePlan): Promise<number> {
     const { log } = this.#options;
-    log.warn({ revision: staged.revision }, 'Restoring a snapshot');
-    await this.#write([
-      { kind: 'put', key: systemKey(RESTORING_RECORD), value: new Uint8Array(1) },
+    log.warn({ revision: staged.revision, foreign: plan.last.size > 0 }, 'Restoring a snapshot');
+    await this.#write([{ kind: 'put', key: systemKey(RESTORING_RECORD), value: plan.marker }]);
+    await this.#clear(plan.keep);
+    await this.#fill(staged, plan.keep);
+    // In one moment, so that no crash leaves keys that do not fit what they are to open.
+    const done = await this.#write([
+      ...[...plan.last].map(([name, value]) => ({
+        kind: 'put' as const,
+        key: systemKey(name),
+        value,
+      })),
+      { kind: 'delete', key: systemKey(RESTORING_RECORD) },
     ]);
-    await this.#clear();
-    await this.#fill(staged);
-    const done = await this.#write([{ kind: 'delete', key: systemKey(RESTORING_RECORD) }]);
     log.warn({ revision: done }, 'The snapshot is restored');
     return done;
   }
 
-  async #clear(): Promise<void> {
+  async #clear(keep: readonly string[]): Promise<void> {
     // Between the kept names, in order, everything goes.
     let start: Uint8Array = EVERYTHING.start;
     const writes: Write[] = [];
-    for (const name of kept) {
+    for (const name of keep) {
       const { start: from, end: to } = systemRange(name);
       writes.push({ kind: 'delete-range', start, end: from });
       start = to;
@@ -157,12 +216,12 @@ export class SnapshotKeeper {
     await this.#write(writes);
   }
 
-  async #fill(staged: Store): Promise<void> {
+  async #fill(staged: Store, keep: readonly string[]): Promise<void> {
     const deadlines = await deadlinesOf(staged);
     let writes: Write[] = [];
     let bytes = 0;
     for await (const { key, value } of recordsOf(staged)) {
-      if (isKept(key)) continue;
+      if (isKept(key, keep)) continue;
       const expiresAtMs = deadlines.get(Buffer.from(key).toString('latin1'));
       writes.push({
         kind: 'put',
@@ -207,11 +266,16 @@ async function deadlinesOf(store: Store): Promise<ReadonlyMap<string, number>> {
   );
 }
 
-function isKept(key: Uint8Array): boolean {
-  return kept.some((name) => {
+function isKept(key: Uint8Array, keep: readonly string[]): boolean {
+  return keep.some((name) => {
     const { start, end } = systemRange(name);
     return Buffer.compare(key, start) >= 0 && Buffer.compare(key, end) < 0;
   });
+}
+
+/** Tokens are random, so this tells nothing of one. */
+function tokenDigest(token: string): Uint8Array {
+  return hash('sha256', `strongroom/restore ${token}`, 'buffer');
 }
 
 async function* bounded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

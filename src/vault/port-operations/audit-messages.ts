@@ -38,7 +38,16 @@ const head = {
   sink: { type: 'string', about: 'Name of the sink: each has a chain of its own' },
 } as const satisfies MessageSpec;
 
+const headKey = {
+  node: { type: 'uint64', about: 'Node id' },
+  publicKey: { type: 'bytes', about: 'Ed25519, 32 bytes: that of its first head' },
+} as const satisfies MessageSpec;
+
 export const auditHeadsResponse = {
   revision,
   heads: { type: { list: { message: head } }, about: 'Signed heads, newest first' },
+  keys: {
+    type: { list: { message: headKey } },
+    about: 'The key that all heads of a node must be of',
+  },
 } as const satisfies MessageSpec;

@@ -78,3 +78,13 @@ export const saveSnapshotRequest = {} as const satisfies MessageSpec;
 export const snapshotChunk = {
   data: { type: 'bytes', sensitive: true, about: 'A piece of the snapshot' },
 } as const satisfies MessageSpec;
+
+export const restoreSnapshotRequest = {
+  ...snapshotChunk,
+  foreign: { type: 'bool', about: 'It may be of another cluster, whose seal opens on the leader' },
+  shares: {
+    type: { list: 'string' },
+    sensitive: true,
+    about: "Of that cluster's shamir slot",
+  },
+} as const satisfies MessageSpec;

@@ -109,7 +109,7 @@ function snapshotOperations(): readonly Operation[] {
       capability: 'update',
       needsSudo: always,
       rootNamespaceOnly: true,
-      request: messages.snapshotChunk,
+      request: messages.restoreSnapshotRequest,
       response: messages.changeResponse,
       run: { kind: 'port', at: 'leader', handle: () => ({}) },
     }),

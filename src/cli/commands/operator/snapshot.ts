@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { StrongroomError } from '../../../lib/index.ts';
+import { readSecretText } from '../../input/secret-text.ts';
 import type { CliIo } from '../../io.ts';
 import { renderKeyValues } from '../../output/table.ts';
 import { timeText } from '../../output/times.ts';
@@ -19,9 +20,14 @@ export function snapshotCommand(act: Act): Command {
     .action(act((session, file = '') => save(session, file)));
   snapshot
     .command('restore')
-    .description('replace the whole state by a snapshot of this cluster')
+    .description('replace the whole state by a snapshot')
     .argument('<file>', '"-" is standard input')
     .option('--yes', 'needed: what was written since is lost')
+    .option('--foreign', 'the snapshot may be of another cluster, whose seal the leader can open')
+    .option(
+      '--shares-from <@file...>',
+      "with --foreign: shares of that cluster's shamir slot, each in a file",
+    )
     .action(
       act(async (session, file = '') => {
         if (!session.options.flag('yes')) {
@@ -32,7 +38,13 @@ export function snapshotCommand(act: Act): Command {
         }
         const client = await session.client();
         const chunks = chunksOf(session.io, file);
-        const revision = await client.restoreSnapshot(chunks, session.io.signal);
+        const { signal } = session.io;
+        const shares: string[] = [];
+        for (const from of session.options.list('sharesFrom')) {
+          shares.push(await readSecretText(session.io, from, 'share'));
+        }
+        const foreign = session.options.flag('foreign');
+        const revision = await client.restoreSnapshot(chunks, signal, { foreign, shares });
         session.printDone(`Restored from ${file}`, { revision });
       }),
     );

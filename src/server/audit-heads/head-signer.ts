@@ -1,52 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AuditHead, type SignedHead, signHead } from '../audit/index.ts';
-import { type Clock, hex, SecretBytes, type Timer } from '../lib/index.ts';
-import type { Logger } from '../telemetry/index.ts';
-import type { AuditSink } from '../vault/index.ts';
-import { writeAtomically } from './certificates/index.ts';
-import { type CommittedHead, encodeJson } from './cluster/peer-request.ts';
+import { type AuditHead, type SignedHead, signHead } from '../../audit/index.ts';
+import { type Clock, hasCode, hex, SecretBytes, type Timer } from '../../lib/index.ts';
+import type { Counter, Logger, Metrics } from '../../telemetry/index.ts';
+import type { AuditSink } from '../../vault/index.ts';
+import { writeAtomically } from '../certificates/index.ts';
+import type { CommittedHead } from '../cluster/peer-request.ts';
 
-export const HEADS_PREFIX = 'audit/heads/';
 const INTERVAL_MS = 10_000;
-/** A node's sink keeps so many heads in the cluster; the oldest is overwritten. */
-const HEADS_KEPT = 256;
-
-/** One record a head, in a ring: bounded, however long the cluster lives. */
-export function headRecord(head: CommittedHead): string {
-  const slot = Math.floor(head.committedAtMs / INTERVAL_MS) % HEADS_KEPT;
-  return `${HEADS_PREFIX}${String(head.node).padStart(10, '0')}/${head.sink}/${slot}`;
-}
-
-export function encodeHead(head: CommittedHead): Uint8Array {
-  return encodeJson(head);
-}
-
-export function parseHead(value: Uint8Array) {
-  const head = JSON.parse(new TextDecoder().decode(value)) as CommittedHead;
-  return {
-    node: head.node,
-    sink: head.sink,
-    sequence: head.sequence,
-    head: head.head,
-    committedAtMs: head.committedAtMs,
-    signature: new Uint8Array(Buffer.from(head.signature, 'base64')),
-    publicKey: new Uint8Array(Buffer.from(head.publicKey, 'base64')),
-  };
-}
+const LAST_MS = 1_000;
 
 /**
  * Signs the heads of this node's audit chains and has them committed, at intervals and at the end:
  * what was in a file up to then cannot be changed or cut unseen, even by root on this node.
  */
-export class AuditHeads implements AsyncDisposable {
+export class HeadSigner implements AsyncDisposable {
   readonly #sinks: readonly AuditSink[];
   readonly #identity: { readonly clusterId: string; readonly node: number };
   readonly #seed: SecretBytes;
   readonly #commit: (head: CommittedHead) => Promise<void>;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #refused: Counter;
   readonly #committed = new Map<string, number>();
   #timer: Timer | undefined;
   #stopped = false;
@@ -58,6 +34,7 @@ export class AuditHeads implements AsyncDisposable {
     readonly commit: (head: CommittedHead) => Promise<void>;
     readonly clock: Clock;
     readonly log: Logger;
+    readonly metrics: Metrics;
   }) {
     this.#sinks = options.sinks;
     this.#identity = options.identity;
@@ -65,6 +42,10 @@ export class AuditHeads implements AsyncDisposable {
     this.#commit = options.commit;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#refused = options.metrics.counter({
+      name: 'strongroom_audit_heads_refused_total',
+      help: "Heads of this node's audit chains that the leader refused",
+    });
     this.#schedule();
   }
 
@@ -83,6 +64,14 @@ export class AuditHeads implements AsyncDisposable {
         await this.#commit(committed(signHead(this.#seed, head)));
         this.#committed.set(sink.name, sequence);
       } catch (error) {
+        if (hasCode(error, 'audit.head-refused')) {
+          this.#refused.add();
+          this.#log.error(
+            { sink: sink.name, sequence, code: error.code, error: error.message },
+            'The cluster refuses the head of the audit chain',
+          );
+          continue;
+        }
         // Without a leader nothing can be committed; the next interval tries a later head.
         this.#log.debug(
           { sink: sink.name, error: String(error) },
@@ -103,8 +92,9 @@ export class AuditHeads implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    const limit = new Promise<void>((resolve) => this.#clock.after(LAST_MS, resolve));
+    await Promise.race([this.commitNow(), limit]);
     this.#seed[Symbol.dispose]();
-    return Promise.resolve();
   }
 }
 
