@@ -47,8 +47,10 @@ describe('a node whose state is not what it should be', { timeout: 120_000 }, ()
     }
   };
   const healthy = async () => {
-    const { members } = await client.call('cluster.status', {});
-    return members.every((one) => one.healthy);
+    const { members } = await client.call('cluster.status', {}, { timeoutMs: 3_000 });
+    const ill = members.filter((one) => !one.healthy);
+    if (ill.length > 0) throw new Error(ill.map((one) => `${one.name}: ${one.reason}`).join('; '));
+    return true;
   };
 
   test('whose files cannot be opened any more is made anew from its own log', async () => {
