@@ -130,15 +130,16 @@ class TokenHolder {
         return { kind: 'revoked' };
       },
     });
-    this.#bury(held);
+    // At once: later, what was left of its children is gone.
+    for (const one of this.#bury(held).toReversed()) await this.#use(one);
   }
 
-  #bury(held: Held): void {
+  /** @returns it and all below it, which end with it. */
+  #bury(held: Held): readonly Held[] {
     keep(this.#ended, held);
-    for (const child of this.#alive.filter((one) => one.parent === held.name)) {
-      this.#alive.splice(this.#alive.indexOf(child), 1);
-      this.#bury(child);
-    }
+    const children = this.#alive.filter((one) => one.parent === held.name);
+    for (const child of children) this.#alive.splice(this.#alive.indexOf(child), 1);
+    return [held, ...children.flatMap((child) => this.#bury(child))];
   }
 
   async #use({ name, token, uses, revision }: Held): Promise<void> {
