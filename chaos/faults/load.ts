@@ -99,18 +99,20 @@ export const fillLog = defineFault({
   async inject({ cluster, id, parameters, random, undo }) {
     const over = new AbortController();
     const client = await cluster.client();
-    const pathOf = (key: number) => `chaos/${id}/${key}`;
+    const place = (key: number) => ({ mount: 'secret', path: `chaos/${id}/${key}` });
     let filling = Promise.resolve();
     undo('remove what was written', async () => {
       over.abort();
       await filling;
       for (let key = 0; key < FILLED_KEYS; key++)
-        await client.call('kv.deleteMetadata', { path: pathOf(key) }).catch(() => undefined);
+        await client.call('kv.deleteMetadata', place(key)).catch(() => undefined);
     });
-    const data = random.bytes(parameters.value);
+    // What does not compress: half as many bytes, written as hexadecimal digits.
+    const value = Buffer.from(random.bytes(Math.ceil(parameters.value / 2))).toString('hex');
+    const data = new TextEncoder().encode(JSON.stringify({ value }));
     const fill = async () => {
       for (let count = 0; !over.signal.aborted; count++) {
-        const request = { path: pathOf(count % FILLED_KEYS), data };
+        const request = { ...place(count % FILLED_KEYS), data };
         await client.call('kv.put', request, { timeoutMs: CALL_MS }).catch(() => undefined);
         await sleep(cluster.clock, parameters.pause, over.signal);
       }

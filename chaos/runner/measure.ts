@@ -75,7 +75,10 @@ const answered = (entries: readonly Entry[], effect: Entry['effect']) =>
   entries.filter((entry) => entry.effect === effect && entry.outcome === 'ok');
 
 function countLeaders({ observation }: Sample): number {
-  return observation.nodes.filter((node) => node.up && node.role === 'leader').length;
+  // One that was cut off may believe in its old term for a while, and can do nothing in it.
+  const leaders = observation.nodes.filter((node) => node.up && node.role === 'leader');
+  const newest = Math.max(0, ...leaders.map((node) => node.term));
+  return leaders.filter((node) => node.term === newest).length;
 }
 
 /** A client that never wrote again took for ever. */

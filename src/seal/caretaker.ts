@@ -3,7 +3,8 @@ import type { Logger } from '../telemetry/index.ts';
 import { PROVE_EVERY_MS } from './slot-set.ts';
 
 const BACKOFF_MIN_MS = 1_000;
-const BACKOFF_MAX_MS = 60_000;
+/** Short: a cluster that starts while its HSM is away is to serve within seconds of its return. */
+const BACKOFF_MAX_MS = 5_000;
 
 /** Comes round for as long as the node lives: to unseal it, and then to see that it could again. */
 export class Caretaker implements AsyncDisposable {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -89,7 +89,8 @@ export class OpenCryptokiToken implements AsyncDisposable {
     this.#daemon.kill('SIGKILL');
     await ended;
     rmSync(PID_FILE, { force: true });
-    execFileSync('ipcrm', ['-M', SHARED_MEMORY_KEY]);
+    // The daemon takes its memory with it when it ends in time; what is gone already is well.
+    spawnSync('ipcrm', ['-M', SHARED_MEMORY_KEY], { stdio: 'ignore' });
     empty(STATE);
     cpSync(this.#backup, STATE, { recursive: true });
     rmSync(this.#backup, { recursive: true, force: true });

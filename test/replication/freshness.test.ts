@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { type Clock, deferred, systemClock } from '../../src/lib/index.ts';
+import { type Clock, deferred, StrongroomError, systemClock } from '../../src/lib/index.ts';
 import { ConsistencyGate, Freshness } from '../../src/replication/index.ts';
 import { commit, open, put, tempDirectory } from '../store/harness.ts';
 
@@ -88,5 +88,37 @@ describe('freshness', () => {
     asked[1]?.resolve(0);
     await Promise.all(late);
     expect(asked).toHaveLength(2);
+  });
+
+  it('of any age is answered by a voter that is cut off only for as long as its bound', async () => {
+    await using directory = await tempDirectory();
+    await using store = await open(directory.path);
+    const time = movable();
+    let isCutOff = false;
+    await using freshness = new Freshness({
+      store,
+      clock: time.clock,
+      askReadIndex: () =>
+        isCutOff
+          ? Promise.reject(new StrongroomError('raft.no-leader', 'Nobody leads'))
+          : Promise.resolve(0),
+    });
+    const gate = new ConsistencyGate({
+      store,
+      freshness,
+      clock: time.clock,
+      stalenessMaxMs: 10_000,
+      asksWhenStale: true,
+    });
+    const anyAge = [{ kind: 'eventual' }, { kind: 'at-least', revision: 0 }] as const;
+    for (const one of anyAge) await gate.ready(one, never);
+    isCutOff = true;
+    time.nowMs += 10_000;
+    for (const one of anyAge) await gate.ready(one, never);
+    time.nowMs += 1;
+    for (const one of anyAge)
+      await expect(gate.ready(one, never)).rejects.toMatchObject({ code: 'replication.stale' });
+    isCutOff = false;
+    for (const one of anyAge) await gate.ready(one, never);
   });
 });

@@ -42,16 +42,20 @@ export class ClusterToken {
     return new ClusterToken(directory, address, pin);
   }
 
-  /** What the configuration of a node says of its seal, when it reaches the token at `address`. */
-  async slots(node: string, address: TokenAddress = this.address): Promise<Slots> {
+  /**
+   * What the configuration of a node says of its seal, when it reaches the token at `link`, or
+   * without any. Over a link the key is of another kind: p11-kit carries no parameters of AES-GCM.
+   */
+  async slots(node: string, link?: TokenAddress): Promise<Slots> {
     await this.rightPin(node);
-    const { module, label, environment } = address;
+    const { module, label, environment } = link ?? this.address;
     return [
       {
         name: 'hsm',
         kind: 'pkcs11',
         module,
         token: label,
+        ...(link === undefined ? {} : { mechanism: 'rsa-oaep-sha1' as const }),
         pinFile: this.#pinFile(node),
         ...(environment === undefined ? {} : { environment: { ...environment } }),
       },

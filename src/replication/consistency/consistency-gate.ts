@@ -22,6 +22,8 @@ export interface ConsistencyGateOptions {
   readonly clock: Clock;
   /** A replica that cannot prove to be fresher than this serves nothing. */
   readonly stalenessMaxMs?: number;
+  /** It does not ask all the time, as a replica does, but when it must know: a voter. */
+  readonly asksWhenStale?: boolean;
   /** How long a read may wait for its revision. */
   readonly waitMaxMs?: number;
   /** Why nothing may be served, such as `store.diverged`. */
@@ -55,13 +57,13 @@ export class ConsistencyGate {
         return;
       case 'at-least':
         await this.#atLeast(consistency.revision, signal);
-        this.#checkOwnBound();
+        await this.#withinOwnBound(signal);
         return;
       case 'bounded':
         await this.#bounded(consistency.stalenessMs, signal);
         return;
       case 'eventual':
-        this.#checkOwnBound();
+        await this.#withinOwnBound(signal);
         return;
       default:
         unreachable(consistency);
@@ -119,10 +121,12 @@ export class ConsistencyGate {
     }
   }
 
-  #checkOwnBound(): void {
-    const { freshness, stalenessMaxMs } = this.#options;
+  /** Also for reads of any age: tokens that were revoked meanwhile must not be honoured for ever. */
+  async #withinOwnBound(signal: Cancellation): Promise<void> {
+    const { freshness, stalenessMaxMs, asksWhenStale } = this.#options;
     if (stalenessMaxMs === undefined || freshness.stalenessMs() <= stalenessMaxMs) return;
-    throw this.#stale(stalenessMaxMs, undefined);
+    if (asksWhenStale !== true) throw this.#stale(stalenessMaxMs, undefined);
+    await this.#bounded(stalenessMaxMs, signal);
   }
 
   async #within(

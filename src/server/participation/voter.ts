@@ -78,7 +78,15 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
   const leadership = new Leadership(raft, store, clock, log);
   const readIndex = async (signal: Cancellation) => (await raft.readIndex({ signal })) as number;
   const freshness = new Freshness({ store, clock, askReadIndex: readIndex });
-  const gate = new ConsistencyGate({ store, freshness, clock });
+  // A voter that is cut off is as stale as a replica that is.
+  const { stalenessMaxMs } = config.replica;
+  const gate = new ConsistencyGate({
+    store,
+    freshness,
+    clock,
+    stalenessMaxMs,
+    asksWhenStale: true,
+  });
   new FeedServer({
     self,
     source: raftSource(raft),

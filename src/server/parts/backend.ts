@@ -4,7 +4,8 @@ import type { Foundation } from '../foundation.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
 import { RESTORING_RECORD } from '../snapshots/snapshot-keeper.ts';
 
-const FORWARD_MS = 10_000;
+/** An election is over by then. A node that is cut off says so, and its client asks another. */
+const FORWARD_MS = 2_500;
 
 /** What the vault stands on, put together from the node's parts. */
 export function backendOf(

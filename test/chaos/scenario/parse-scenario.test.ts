@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { libraryNames } from '../../../chaos/cli/library.ts';
 import { parseScenario } from '../../../chaos/scenario/parse-scenario.ts';
@@ -119,5 +119,20 @@ test('every scenario of the library is sound', () => {
     const file = new URL(`../../../chaos/scenarios/${name}.yaml`, import.meta.url);
     const scenario = parseScenario(`${name}.yaml`, readFileSync(file, 'utf8'), vocabulary);
     expect(scenario.name).toBe(name);
+  }
+});
+
+test('every game day names a scenario that is there, or says that it is done by hand', () => {
+  const folder = new URL('../../../docs/game-days/', import.meta.url);
+  const pages = readdirSync(folder).filter((name) => name !== 'README.md');
+  expect(pages.length).toBeGreaterThan(10);
+  const index = readFileSync(new URL('README.md', folder), 'utf8');
+  for (const page of pages) {
+    const text = readFileSync(new URL(page, folder), 'utf8');
+    const [, scenario] = /strongroom chaos run ([a-z-]+)/.exec(text) ?? [];
+    expect(index).toContain(`(${page})`);
+    const isFound =
+      scenario === undefined ? text.includes('By hand') : libraryNames().includes(scenario);
+    expect({ page, isFound }).toEqual({ page, isFound: true });
   }
 });
