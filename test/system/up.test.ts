@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { freePorts } from '../../chaos/grounds/processes/free-ports.ts';
 import type { LocalDocument } from '../../src/cli/local-cluster/start.ts';
-import { connect } from '../../src/client/index.ts';
+import { connect, type StrongroomClient } from '../../src/client/index.ts';
 import { softHsmInstalled } from '../harness/softhsm.ts';
 
 const cli = new URL('../../dist/cli/main.js', import.meta.url).pathname;
@@ -77,6 +77,30 @@ const nodeProcesses = () =>
     }
   });
 
+/** A voter that was started again, and has had no shares, is made to lead: writes go on all the same. */
+async function leadershipLeavesASealedNode(
+  { nodes }: LocalDocument,
+  client: StrongroomClient,
+): Promise<void> {
+  const membersNow = async () => (await client.call('cluster.status', {})).members;
+  const follower = (await membersNow()).find((one) => one.role === 'follower');
+  const node = nodes.find((one) => one.id === follower?.node);
+  if (node === undefined) throw new Error('There is no follower');
+  process.kill(node.pid, 'SIGKILL');
+  const again = run(['server', '-c', join(data, node.name, 'node.json')]);
+  const isSealedFollower = async () => {
+    const self = (await membersNow()).find((one) => one.node === node.id);
+    return self?.role === 'follower' && self.healthy && self.sealState === 'sealed';
+  };
+  await expect.poll(isSealedFollower, { timeout: QUICK_MS }).toBe(true);
+  await client.call('cluster.stepDown', { node: node.id });
+  const written = new TextEncoder().encode('{"value":1}');
+  await client.call('kv.put', { mount: 'secret', path: 'a', data: written });
+  const leader = (await membersNow()).find((one) => one.role === 'leader');
+  expect(leader).toMatchObject({ sealState: 'unsealed' });
+  expect(again.text.out).toContain('hands over to a voter that is open');
+}
+
 describe('strongroom up', { timeout: 120_000 }, () => {
   test('unseals the nodes that join with the shares it keeps, at the first start too', async () => {
     const args = ['--seal', 'shamir', '--replica', 'west=1', '--insecure-plaintext'];
@@ -108,6 +132,8 @@ describe('strongroom up', { timeout: 120_000 }, () => {
     });
     const { members } = await client.call('cluster.status', {});
     expect(members.map((one) => one.sealState)).toEqual(Array(4).fill('unsealed'));
+
+    await leadershipLeavesASealedNode(document, client);
 
     // On what exists: a flag that cannot be followed changes nothing.
     const refused = await ended(run(['up', '--detach', '--seal', 'dev', '--data', data]));
