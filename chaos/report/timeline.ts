@@ -49,6 +49,13 @@ export function stretch(timeline: Timeline, fromMs: number, toMs: number) {
   return { x: `${x}%`, width: `${width}%`, share: width };
 }
 
+/** Whether words fit into a share of the axis: the class that hides them where they do not. */
+export function roomFor(words: string, share: number): 'roomy' | 'tight' | 'crowded' {
+  // A letter is about so much, in per cent, of a phone's plot and of a desk's.
+  if (share >= words.length * 2.3 + 2) return 'roomy';
+  return share >= words.length * 0.85 + 1 ? 'tight' : 'crowded';
+}
+
 /** Neighbouring moments in the same state, as one. */
 export function runsOf<State>(
   timeline: Timeline,
