@@ -6,7 +6,7 @@ import { html, type Markup } from './markup.ts';
 import { rolePanel, sealPanel, stateDefinitions } from './node-strips.ts';
 import { type Curve, panel, plot } from './plot.ts';
 import { linearScale, logScale } from './scale.ts';
-import { type Bucket, roomFor, stretch, type Timeline } from './timeline.ts';
+import { type Bucket, isAnswered, roomFor, stretch, type Timeline } from './timeline.ts';
 import { countWords } from './words.ts';
 
 /** The whole course of a run: phases and faults, what clients saw, and what the nodes said. */
@@ -107,7 +107,8 @@ function latency(timeline: Timeline, of: 'writes' | 'reads'): Markup {
 }
 
 function commitIndex(timeline: Timeline): Markup {
-  const commit = ({ samples }: Bucket) => largest(samples.map((one) => one.observation.commit));
+  const commit = ({ samples }: Bucket) =>
+    largest(samples.filter(isAnswered).map((one) => one.observation.commit));
   const applied = ({ samples }: Bucket) =>
     smallest(
       samples.flatMap(({ observation }) =>

@@ -37,6 +37,9 @@ export function timelineOf({ phases, samples, faults }: RunRecord): Timeline {
   return { fromMs, toMs, scale: timeScale(fromMs, toMs), buckets };
 }
 
+/** Some node said something: without that, the term and the commit index are not zero but unknown. */
+export const isAnswered = ({ observation }: Sample) => observation.nodes.some((node) => node.up);
+
 /** A place on the time axis, in per cent of its length. */
 export function percentAt({ scale }: Timeline, ms: number): number {
   return Number((scale.at(ms) * 100).toFixed(3));
