@@ -72,7 +72,9 @@ svg .name{fill:var(--ink)}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th{text-align:left;color:var(--soft);font-weight:600;font-size:.85rem;border-bottom:2px solid var(--line);padding:.3rem .7rem .3rem 0;vertical-align:bottom}
 td{border-bottom:1px solid var(--line);padding:.45rem .7rem .45rem 0;vertical-align:top;overflow-wrap:break-word}
+td code{overflow-wrap:break-word}
 tr{break-inside:avoid}
+.history{margin-top:1rem}h3+.history{margin-top:.3rem}.wide+h3{margin-top:1.4rem}
 .mark-word{font-weight:700;white-space:nowrap}.good{color:var(--good)}.wrong{color:var(--wrong)}
 .bullet{display:block;min-width:6rem;margin-top:.25rem}.bullet .ground{fill:var(--line);opacity:.5}.bullet .good{fill:var(--good)}.bullet .wrong{fill:var(--wrong)}.bullet .bound{stroke:var(--ink);stroke-width:2}
 .diagram{display:block}
