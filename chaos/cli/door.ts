@@ -82,12 +82,18 @@ async function runAndShow(
   });
   const page = join(folder, PAGE);
   try {
-    await writeReport(page, record, relative('', folder));
+    await writeReport(page, record, nearPath(folder));
   } finally {
     // What the run came to is told whatever becomes of its page.
-    console.print(verdictView(record, relative('', folder), page));
+    console.print(verdictView(record, nearPath(folder), nearPath(page)));
   }
   return statusOf(record);
+}
+
+/** As it is written from here; a folder elsewhere by its whole path. */
+function nearPath(path: string): string {
+  const near = relative('', path);
+  return near.startsWith('..') ? path : near;
 }
 
 /** Never over another run: its heal script may still be needed. */

@@ -6,7 +6,7 @@ import { html, type Markup } from './markup.ts';
 import { rolePanel, sealPanel, stateDefinitions } from './node-strips.ts';
 import { type Curve, panel, plot } from './plot.ts';
 import { linearScale, logScale } from './scale.ts';
-import { type Bucket, stretch, type Timeline } from './timeline.ts';
+import { type Bucket, isAnswered, roomFor, stretch, type Timeline } from './timeline.ts';
 import { countWords } from './words.ts';
 
 /** The whole course of a run: phases and faults, what clients saw, and what the nodes said. */
@@ -32,8 +32,9 @@ function phasePanel(timeline: Timeline, { phases }: RunRecord): Markup {
   const rows = phases
     .filter(({ phase, from }) => phase !== 'start' && from < timeline.toMs)
     .map(({ phase, from, to }, at) => {
-      const { x, width } = stretch(timeline, from, to);
-      return html`<svg x="${x}" width="${width}" y="2" height="18"><rect class="term ${at % 2 === 0 ? 'even' : 'odd'}" width="100%" height="18"/><text class="name" x="5" y="13">${phaseWords[phase] ?? phase}</text></svg>`;
+      const { x, width, share } = stretch(timeline, from, to);
+      const words = phaseWords[phase] ?? phase;
+      return html`<rect class="term ${at % 2 === 0 ? 'even' : 'odd'}" x="${x}" width="${width}" y="2" height="18"><title>${words}</title></rect><text class="name ${roomFor(words, share)}" x="${x}" dx="5" y="15">${words}</text>`;
     });
   const about = phases.map((one) => one.phase).join(', ');
   return panel({
@@ -44,6 +45,7 @@ function phasePanel(timeline: Timeline, { phases }: RunRecord): Markup {
     key: undefined,
     labels: undefined,
     area: rows,
+    isBare: true,
   });
 }
 
@@ -105,7 +107,8 @@ function latency(timeline: Timeline, of: 'writes' | 'reads'): Markup {
 }
 
 function commitIndex(timeline: Timeline): Markup {
-  const commit = ({ samples }: Bucket) => largest(samples.map((one) => one.observation.commit));
+  const commit = ({ samples }: Bucket) =>
+    largest(samples.filter(isAnswered).map((one) => one.observation.commit));
   const applied = ({ samples }: Bucket) =>
     smallest(
       samples.flatMap(({ observation }) =>

@@ -2,7 +2,7 @@ import type { FaultRecord } from '../runner/record.ts';
 import { formatDuration } from '../scenario/units.ts';
 import { html, type Markup } from './markup.ts';
 import { panel } from './plot.ts';
-import { stretch, type Timeline } from './timeline.ts';
+import { roomFor, stretch, type Timeline } from './timeline.ts';
 import { momentWords, plural, shortened } from './words.ts';
 
 /** More than anyone can tell apart; the record has them all. */
@@ -64,7 +64,11 @@ export function faultPanel(timeline: Timeline, faults: readonly NumberedFault[])
     rows.push(html`<text class="row" x="4" y="${y + 11}">${shortened(kind, 40)}</text>`);
     y += LABEL_HEIGHT;
     const lanes = lanesOf(timeline, some);
-    for (const { fault, lane } of lanes) rows.push(bar(timeline, fault, y + lane * LANE_HEIGHT));
+    for (const { fault, lane } of lanes) {
+      // What comes after the next fault is that one's.
+      const next = shown.find((one) => one.injectedAt > fault.injectedAt)?.injectedAt;
+      rows.push(bar(timeline, fault, next ?? timeline.toMs, y + lane * LANE_HEIGHT));
+    }
     y += (Math.max(0, ...lanes.map((one) => one.lane)) + 1) * LANE_HEIGHT + 2;
   }
   const left = faults.length - shown.length;
@@ -76,6 +80,7 @@ export function faultPanel(timeline: Timeline, faults: readonly NumberedFault[])
     key: html`<span class="key"><svg width="26" height="10" aria-hidden="true"><line class="recovery" x1="1" x2="25" y1="5" y2="5"/></svg> until every client writes again</span>`,
     labels: undefined,
     area: rows,
+    isBare: true,
     note:
       faults.length === 0
         ? 'No fault was done.'
@@ -103,22 +108,22 @@ function lanesOf(timeline: Timeline, faults: readonly NumberedFault[]): readonly
   });
 }
 
-function bar(timeline: Timeline, fault: NumberedFault, y: number): Markup {
+function bar(timeline: Timeline, fault: NumberedFault, until: number, y: number): Markup {
   const { x, width, share } = stretch(timeline, fault.injectedAt, endOf(fault));
-  const room = `${Math.max(share, NUMBER_SHARE)}%`;
   const { recovery, injectedAt, healedAt } = fault;
-  return html`<g class="fault"><title>${titleOf(fault)}</title><rect class="solid look-${fault.look}" x="${x}" y="${y}" width="${width}" height="${BAR_HEIGHT}"/><rect fill="url(#pattern-${fault.look})" x="${x}" y="${y}" width="${width}" height="${BAR_HEIGHT}"/><line class="edge look-${fault.look}" x1="${x}" x2="${x}" y1="${y}" y2="${y + BAR_HEIGHT}"/><svg x="${x}" y="${y}" width="${room}" height="${BAR_HEIGHT}"><text class="name" x="5" y="11.5"><tspan class="number">${fault.number}</tspan> ${shortened(fault.nodes.join(', '), 60)}</text></svg>${recoveryLine(timeline, injectedAt, recovery?.injection, y)}${healedAt === undefined ? '' : recoveryLine(timeline, healedAt, recovery?.heal, y)}</g>
+  const nodes = shortened(fault.nodes.join(', '), 60);
+  return html`<g class="fault"><title>${titleOf(fault)}</title><rect class="solid look-${fault.look}" x="${x}" y="${y}" width="${width}" height="${BAR_HEIGHT}"/><rect fill="url(#pattern-${fault.look})" x="${x}" y="${y}" width="${width}" height="${BAR_HEIGHT}"/><line class="edge look-${fault.look}" x1="${x}" x2="${x}" y1="${y}" y2="${y + BAR_HEIGHT}"/><text class="name" x="${x}" dx="5" y="${y + 11.5}"><tspan class="number">${fault.number}</tspan><tspan class="${roomFor(nodes, share - NUMBER_SHARE)}"> ${nodes}</tspan></text>${recoveryLine(timeline, [injectedAt, until], recovery?.injection, y)}${healedAt === undefined ? '' : recoveryLine(timeline, [healedAt, until], recovery?.heal, y)}</g>
 `;
 }
 
 function recoveryLine(
   timeline: Timeline,
-  from: number,
+  [from, until]: readonly [number, number],
   recovery: number | null | undefined,
   barY: number,
 ): Markup | undefined {
   if (recovery === undefined) return undefined;
-  const { x, width } = stretch(timeline, from, from + (recovery ?? timeline.toMs));
+  const { x, width } = stretch(timeline, from, recovery === null ? until : from + recovery);
   const kind = recovery === null ? 'recovery never' : 'recovery';
   return html`<rect class="${kind}" x="${x}" width="${width}" y="${barY + BAR_HEIGHT + 1.5}" height="3"/>`;
 }

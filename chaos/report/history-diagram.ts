@@ -4,13 +4,17 @@ import { OperationWords, relatedTo } from './history-words.ts';
 import { html, type Markup } from './markup.ts';
 import { momentWords, plural } from './words.ts';
 
-const DRAWN_MAX = 18;
+const DRAWN_MAX = 12;
 const LISTED_MAX = 300;
 const LABEL_WIDTH = 70;
 const LANE_HEIGHT = 64;
 const TOP = 26;
 const BAR = 12;
-const EVENT_WIDTH = 16;
+const EVENT_WIDTH_MIN = 18;
+/** Few operations are spread over this width. */
+const WIDTH_MIN = 700;
+const CLAIM = '✗ from here on no order explains all answers';
+const CLAIM_WIDTH = 330;
 const LETTER_WIDTH = 6.2;
 const WORDS_MAX = 34;
 
@@ -71,10 +75,11 @@ function placed(drawn: readonly Entry[], lanes: readonly number[], { words, numb
     .toSorted((a, b) => a.at - b.at || Number(b.isCall) - Number(a.isCall));
   const bars = new Map<Entry, Bar>();
   const laneEnds = lanes.map(() => 0);
+  const eventWidth = Math.max(EVENT_WIDTH_MIN, (WIDTH_MIN - LABEL_WIDTH) / (events.length + 3));
   let x = LABEL_WIDTH;
   for (const { entry, isCall } of events) {
     const lane = lanes.indexOf(entry.client);
-    x += EVENT_WIDTH;
+    x += eventWidth;
     if (!isCall) {
       const bar = bars.get(entry);
       if (bar !== undefined) bar.to = x;
@@ -87,9 +92,9 @@ function placed(drawn: readonly Entry[], lanes: readonly number[], { words, numb
     ] as const;
     bars.set(entry, { entry, lane, labels, from: x, to: undefined });
     const letters = Math.max(...labels.map((label) => label.length)) + 2;
-    laneEnds[lane] = x + Math.max(letters * LETTER_WIDTH, EVENT_WIDTH * 2);
+    laneEnds[lane] = x + Math.max(letters * LETTER_WIDTH, eventWidth * 2);
   }
-  return { bars: [...bars.values()], width: Math.max(x + EVENT_WIDTH * 2, ...laneEnds) };
+  return { bars: [...bars.values()], width: Math.max(x + eventWidth * 2, ...laneEnds) };
 }
 
 function picture(drawn: readonly Entry[], context: Context): Markup {
@@ -104,7 +109,7 @@ function picture(drawn: readonly Entry[], context: Context): Markup {
   const moment =
     culprit?.to === undefined
       ? undefined
-      : html`<line class="moment" x1="${culprit.to}" x2="${culprit.to}" y1="${TOP - 8}" y2="${height}"/><text class="impossible ${culprit.to > width / 2 ? 'end' : 'start'}" x="${culprit.to}" y="13">✗ from here on no order explains all answers</text>`;
+      : html`<line class="moment" x1="${culprit.to}" x2="${culprit.to}" y1="${TOP - 8}" y2="${height}"/><text class="impossible ${culprit.to > CLAIM_WIDTH ? 'end' : 'start'}" x="${culprit.to}" y="13">${CLAIM}</text>`;
   return html`<svg class="diagram" width="${Math.ceil(width)}" height="${height}" viewBox="0 0 ${Math.ceil(width)} ${height}" role="img" aria-label="${plural(drawn.length, 'operation')} of ${plural(lanes.length, 'client')}">${rows}${moment}${bars.map((bar) => barOf(bar, width, bar === culprit))}</svg>`;
 }
 

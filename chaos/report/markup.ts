@@ -32,16 +32,21 @@ const entities: Readonly<Record<string, string>> = {
 
 /** For text and for quoted attributes. What would hide or turn other text is shown as a mark. */
 function escaped(text: string): string {
-  return text
-    .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (char) =>
-      char === '\n' || char === '\t' ? char : '\ufffd',
-    )
-    .replace(/[&<>"']/g, (char) => entities[char] ?? '');
+  return plain(text).replace(/[&<>"']/g, (char) => entities[char] ?? '');
+}
+
+/** Without control characters and changes of direction. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (char) =>
+    char === '\n' || char === '\t' ? char : '\ufffd',
+  );
 }
 
 /** A value for a script to read: no text in it can end the element. */
 export function jsonMarkup(value: unknown): Markup {
-  const text = JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => {
+  const text = JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'string' ? plain(inner) : inner,
+  ).replace(/[<>&\u2028\u2029]/g, (char) => {
     return `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
   });
   return new Markup(text);

@@ -2,7 +2,7 @@ import type { NodeObservation } from '../grounds/observation.ts';
 import type { RunRecord } from '../runner/record.ts';
 import { html, type Markup } from './markup.ts';
 import { panel } from './plot.ts';
-import { type Bucket, runsOf, stretch, type Timeline } from './timeline.ts';
+import { type Bucket, isAnswered, roomFor, runsOf, stretch, type Timeline } from './timeline.ts';
 import { shortened } from './words.ts';
 
 const ROW = 19;
@@ -18,10 +18,14 @@ const looks: readonly StateLook['look'][] = ['gone', 'bad', 'leader', 'busy', 'q
 
 /** Who led in which term, and who was away. */
 export function rolePanel(timeline: Timeline, record: RunRecord): Markup {
-  const terms = runsOf(timeline, (bucket) => bucket.samples.at(-1)?.observation.term ?? 0);
+  const terms = runsOf(
+    timeline,
+    ({ samples }) => samples.findLast(isAnswered)?.observation.term,
+  ).filter(({ state }) => state !== undefined);
   const termRow = terms.map(({ from, to, state }, at) => {
-    const { x, width } = stretch(timeline, from, to);
-    return html`<svg x="${x}" width="${width}" y="0" height="${ROW}"><rect class="term ${at % 2 === 0 ? 'even' : 'odd'}" width="100%" height="${THICK}" y="1"/><text class="name" x="4" y="12">term ${state}</text></svg>`;
+    const { x, width, share } = stretch(timeline, from, to);
+    const words = `term ${state}`;
+    return html`<rect class="term ${at % 2 === 0 ? 'even' : 'odd'}" x="${x}" width="${width}" height="${THICK}" y="1"><title>${words}</title></rect><text class="name ${roomFor(words, share)}" x="${x}" dx="4" y="12">${words}</text>`;
   });
   return strips(timeline, record, {
     title: 'Leader and term',

@@ -67,6 +67,8 @@ interface PanelParts {
   readonly labels: Part;
   readonly area: Part;
   readonly note?: string | undefined;
+  /** Without the bands: it shows the faults itself. */
+  readonly isBare?: boolean;
 }
 
 /** A titled picture over the time of the run. Its bands and its cursor are those of every panel. */
@@ -78,7 +80,7 @@ export function panel({ timeline, title, about, height, ...parts }: PanelParts):
     return html`<line class="grid" x1="${x}%" x2="${x}%" y1="0" y2="${height}"/><text class="time ${anchor}" x="${x}%" y="${height + 13}">${momentWords(tick)}</text>`;
   });
   return html`<figure class="panel"><figcaption><h3>${title}</h3>${parts.key}</figcaption>
-<div class="plot"><svg class="labels" height="${full}" aria-hidden="true">${parts.labels}</svg><svg class="area" height="${full}" role="img" aria-label="${about}"><svg x="0" y="0" width="100%" height="${height}"><use href="#bands" width="100%" height="100%"/></svg>${times}${parts.area}<line class="cursor" x1="0" x2="0" y1="0" y2="${height}"/></svg></div>${parts.note === undefined ? '' : html`<p class="note">${parts.note}</p>`}</figure>
+<div class="plot"><svg class="labels" height="${full}" aria-hidden="true">${parts.labels}</svg><svg class="area" height="${full}" role="img" aria-label="${about}">${parts.isBare === true ? '' : html`<svg x="0" y="0" width="100%" height="${height}"><use href="#bands" width="100%" height="100%"/></svg>`}${times}${parts.area}<line class="cursor" x1="0" x2="0" y1="0" y2="${height}"/></svg></div>${parts.note === undefined ? '' : html`<p class="note">${parts.note}</p>`}</figure>
 `;
 }
 

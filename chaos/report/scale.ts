@@ -16,7 +16,8 @@ function niceStep(span: number, count: number): number {
 /** An axis from `min` or a little below to `max` or a little above, with round marks. */
 export function linearScale(min: number, max: number, ticksMax = TICKS_MAX): Scale {
   // Nothing to tell apart: the value lies on the lowest mark.
-  const span = max > min ? max - min : Math.max(1, Math.abs(min));
+  const isFlat = max - min <= Math.abs(max) * 1e-9;
+  const span = isFlat ? Math.max(1, Math.abs(max)) : max - min;
   const step = niceStep(span, ticksMax);
   const first = Math.floor(min / step + 1e-9);
   const last = Math.max(first + 1, Math.ceil((min + span) / step - 1e-9));

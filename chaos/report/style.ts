@@ -58,9 +58,9 @@ svg .name{fill:var(--ink)}
 .curve.first{stroke:var(--first)}.curve.second{stroke:var(--second);stroke-dasharray:6 4}.curve.third{stroke:var(--third);stroke-dasharray:2 4;stroke-width:2.2}.curve.fourth{stroke:var(--fourth);stroke-dasharray:10 3 2 3}
 .fill{stroke:none;opacity:.16}.fill.first{fill:var(--first)}.fill.fourth{fill:var(--fourth);opacity:.3}
 .definitions{position:absolute}
-.hatch{fill:none;stroke-width:1.1;opacity:.3}.hatch.look-0{stroke:var(--look-0)}.hatch.look-1{stroke:var(--look-1)}.hatch.look-2{stroke:var(--look-2)}.hatch.look-3{stroke:var(--look-3)}.hatch.look-4{stroke:var(--look-4)}.hatch.look-5{stroke:var(--look-5)}
+.hatch{fill:none;stroke-width:1.1;opacity:.28}.hatch.look-0{stroke:var(--look-0)}.hatch.look-1{stroke:var(--look-1)}.hatch.look-2{stroke:var(--look-2)}.hatch.look-3{stroke:var(--look-3)}.hatch.look-4{stroke:var(--look-4)}.hatch.look-5{stroke:var(--look-5)}
 .look-0{fill:var(--look-0);color:var(--look-0)}.look-1{fill:var(--look-1);color:var(--look-1)}.look-2{fill:var(--look-2);color:var(--look-2)}.look-3{fill:var(--look-3);color:var(--look-3)}.look-4{fill:var(--look-4);color:var(--look-4)}.look-5{fill:var(--look-5);color:var(--look-5)}
-.tint{opacity:.09}.solid{opacity:.28}.edge{stroke:currentColor;stroke-width:1.5;opacity:.75}.fault .edge{stroke-width:3;opacity:1}
+.tint{opacity:.08}.solid{opacity:.28}.edge{stroke:currentColor;stroke-width:1.2;opacity:.45}.fault .edge{stroke-width:3;opacity:1}
 .recovery{fill:var(--ink);stroke:none}line.recovery{stroke:var(--ink);stroke-width:3}.recovery.never{fill:var(--wrong)}
 .chip{display:inline-block;min-width:1.7em;text-align:center;border:2px solid currentColor;border-radius:5px;font-weight:700;font-size:.85rem;line-height:1.4}
 .term.even{fill:var(--line);opacity:.8}.term.odd{fill:var(--line);opacity:.35}
@@ -72,7 +72,9 @@ svg .name{fill:var(--ink)}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th{text-align:left;color:var(--soft);font-weight:600;font-size:.85rem;border-bottom:2px solid var(--line);padding:.3rem .7rem .3rem 0;vertical-align:bottom}
 td{border-bottom:1px solid var(--line);padding:.45rem .7rem .45rem 0;vertical-align:top;overflow-wrap:break-word}
+td code{overflow-wrap:break-word}
 tr{break-inside:avoid}
+.history{margin-top:1rem}h3+.history{margin-top:.3rem}.wide+h3{margin-top:1.4rem}
 .mark-word{font-weight:700;white-space:nowrap}.good{color:var(--good)}.wrong{color:var(--wrong)}
 .bullet{display:block;min-width:6rem;margin-top:.25rem}.bullet .ground{fill:var(--line);opacity:.5}.bullet .good{fill:var(--good)}.bullet .wrong{fill:var(--wrong)}.bullet .bound{stroke:var(--ink);stroke-width:2}
 .diagram{display:block}
@@ -83,7 +85,9 @@ svg .client{font-weight:600;fill:var(--ink)}
 .moment{stroke:var(--wrong);stroke-width:1.5;stroke-dasharray:4 3}svg .impossible{fill:var(--wrong);font-weight:700;font-size:12px}
 summary{cursor:pointer;padding:.4rem 0;color:var(--first)}
 footer{margin-top:3rem;color:var(--soft);font-size:.85rem}
+svg .crowded{display:none}
 @media(max-width:40rem){
+svg .tight{display:none}
 main{padding:1rem .9rem 4rem}h1{font-size:1.5rem}
 .plot{grid-template-columns:3.6rem minmax(0,1fr)}
 dl{grid-template-columns:minmax(0,1fr)}dt{margin-top:.4rem}

@@ -37,6 +37,9 @@ export function timelineOf({ phases, samples, faults }: RunRecord): Timeline {
   return { fromMs, toMs, scale: timeScale(fromMs, toMs), buckets };
 }
 
+/** Some node said something: without that, the term and the commit index are not zero but unknown. */
+export const isAnswered = ({ observation }: Sample) => observation.nodes.some((node) => node.up);
+
 /** A place on the time axis, in per cent of its length. */
 export function percentAt({ scale }: Timeline, ms: number): number {
   return Number((scale.at(ms) * 100).toFixed(3));
@@ -47,6 +50,13 @@ export function stretch(timeline: Timeline, fromMs: number, toMs: number) {
   const x = percentAt(timeline, fromMs);
   const width = Math.max(0, Number((percentAt(timeline, toMs) - x).toFixed(3)));
   return { x: `${x}%`, width: `${width}%`, share: width };
+}
+
+/** Whether words fit into a share of the axis: the class that hides them where they do not. */
+export function roomFor(words: string, share: number): 'roomy' | 'tight' | 'crowded' {
+  // A letter is about so much, in per cent, of a phone's plot and of a desk's.
+  if (share >= words.length * 2.3 + 2) return 'roomy';
+  return share >= words.length * 0.85 + 1 ? 'tight' : 'crowded';
 }
 
 /** Neighbouring moments in the same state, as one. */

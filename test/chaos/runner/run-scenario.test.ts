@@ -100,6 +100,14 @@ test('a write that was acknowledged and forgotten is a violation with the operat
   expect(record.checks).toMatchObject([
     { name: 'linearizable', kind: 'violation', history: shown },
   ]);
+  const [check] = record.checks;
+  if (check?.kind !== 'violation') throw new Error('There is no violation');
+  // The contradiction is complete with an answer, and with the one that came last of those known.
+  const impossible = check.history[check.impossible ?? -1];
+  expect(impossible).toMatchObject({ outcome: 'ok', output: { kind: expect.any(String) } });
+  expect(check.history.filter((one) => one.returnedAt < (impossible?.calledAt ?? 0))).not.toEqual(
+    [],
+  );
   expect(record.verdict.kind).toBe('failed');
   expect(done).toContain('collect');
 });
