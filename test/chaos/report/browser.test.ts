@@ -26,13 +26,14 @@ async function opened(page: string) {
   const { stdout, stderr } = await promisify(execFile)(
     chromium ?? '',
     [
-      ...[
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        `--user-data-dir=${join(folder, 'profile')}`,
-      ],
-      ...['--enable-logging=stderr', '--v=0', '--dump-dom', pathToFileURL(file).href],
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      `--user-data-dir=${join(folder, 'profile')}`,
+      '--enable-logging=stderr',
+      '--v=0',
+      '--dump-dom',
+      pathToFileURL(file).href,
     ],
     { maxBuffer: 2 ** 24, timeout: 60_000 },
   );
