@@ -216,6 +216,11 @@ class KeyringBarrier implements Barrier {
         checkPlaceKey(key);
         return key;
       },
+      copy: (key) => {
+        const copy = this.#slabs.places.take(key.length);
+        copy.set(key);
+        return copy;
+      },
     };
   }
 

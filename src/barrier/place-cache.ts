@@ -23,6 +23,8 @@ export interface PlaceSealer {
   head(place: Place): Uint8Array;
   /** The store key of one name in a folder. */
   name(place: Place, folder: Uint8Array, name: string): Uint8Array;
+  /** The same bytes in memory that stands beside what is sealed now. */
+  copy(key: Uint8Array): Uint8Array;
 }
 
 /**
@@ -71,9 +73,16 @@ export class PlaceCache {
       old = old?.below?.get(name);
       folder =
         folder.below?.get(name) ??
-        this.#young.add(folder, name, old?.key ?? this.#sealer.name(place, folder.key, name));
+        this.#young.add(folder, name, this.#keyOf(place, folder, name, old));
     }
     return folder.key;
+  }
+
+  /** Copied from the old tree, or a name in use would keep the block of all its former neighbours. */
+  #keyOf(place: Place, folder: Folder, name: string, old: Folder | undefined): Uint8Array {
+    return old === undefined
+      ? this.#sealer.name(place, folder.key, name)
+      : this.#sealer.copy(old.key);
   }
 }
 

@@ -190,6 +190,18 @@ describe('sealed places', () => {
     expect(names.map((place) => hex(barrier.sealPlace(place)))).toEqual(before);
   });
 
+  test('names that stay in use do not keep memory of the names that were sealed between them', () => {
+    using barrier = barrierOf(19, 1000);
+    const used: Place[] = [];
+    for (let i = 0; i < 40; i++) {
+      used.push(placeOf(`used-${i}`));
+      for (let once = 0; once < 250; once++) barrier.sealPlace(placeOf(`once-${i}-${once}`));
+      for (const place of used) barrier.sealPlace(place);
+    }
+    const blocks = new Set(used.map((place) => barrier.sealPlace(place).buffer));
+    expect(blocks.size).toBeLessThan(10);
+  });
+
   test('a bad place is refused also where a good one like it is known', () => {
     using barrier = barrierOf(18);
     barrier.sealPlace(placeOf('a', 'b'));
