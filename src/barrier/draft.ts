@@ -173,6 +173,8 @@ export class Draft {
   }
 
   wipe(): void {
+    // Whatever made the memory grow meanwhile, also in vain: the bytes are in the new array too.
+    this.#lookAgain();
     this.#heap.fill(0, this.#start, this.#start + this.#length);
     this.#length = 0;
     this.#isOpen = false;

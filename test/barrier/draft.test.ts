@@ -38,6 +38,20 @@ describe('a draft', () => {
     },
   );
 
+  test('is wiped, and the next one works, also when the memory grew in the midst of it', () => {
+    const secret = random.bytes(300);
+    const raw = rawSodium();
+    const former = raw.HEAPU8;
+    const draft = openDraft();
+    draft.bytes(secret);
+    const grown = raw._malloc(former.length);
+    draft.wipe();
+    raw._free(grown);
+    expect(former).toHaveLength(0);
+    expect(lingers(secret)).toBe(false);
+    expect(keyedHash(32, random.bytes(32), secret)).toHaveLength(32);
+  });
+
   test('leaves no key in its memory', () => {
     const key = random.bytes(32);
     keyedHash(32, key, utf8Bytes('message'));
