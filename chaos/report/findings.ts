@@ -23,9 +23,10 @@ export function assertionTable(
   assertions: readonly AssertionRecord[],
   faults: readonly FaultRecord[],
   words: readonly [string, string],
+  heading = 'What must hold',
 ): Markup {
   return table(
-    ['', 'What must hold', 'Measured', 'Bound', ''],
+    ['', heading, 'Measured', 'Bound', ''],
     assertions.map((one) => {
       const assertion = assertionOf(one);
       const unit = measures[one.measure]?.unit ?? 'count';

@@ -115,7 +115,7 @@ function abortSection({ aborted, faults }: RunRecord): Markup | undefined {
   if (aborted === undefined) return undefined;
   return html`<section id="aborted"><h2>Why the faults ended early</h2>
 <p>This abort condition held; the faults were ended and everything was healed.</p>
-${assertionTable([{ ...aborted, holds: false }], faults, ['', 'came true'])}</section>`;
+${assertionTable([{ ...aborted, holds: false }], faults, ['', 'came true'], 'What must not come true')}</section>`;
 }
 
 function violation(check: CheckRecord): Markup | undefined {

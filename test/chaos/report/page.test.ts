@@ -153,7 +153,9 @@ test('aborted, interrupted and empty runs say what they are', () => {
   } as const;
   const page = pageOf(sampleRecord({ checks: [] }, { aborted, ...failedOf('aborted') }));
   expect(textOf(page)).toContain('✗ FAILED, and ended early');
-  expect(textOf(sectionOf(page, 'aborted'))).toContain('✗ came true error-rate > 95% for 15s 100%');
+  expect(textOf(sectionOf(page, 'aborted'))).toContain(
+    'What must not come true Measured Bound ✗ came true error-rate > 95% for 15s 100%',
+  );
   expect(textOf(sectionOf(page, 'checks'))).toContain('ended before anything was checked');
   const interrupted = {
     verdict: { kind: 'interrupted' },
