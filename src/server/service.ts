@@ -116,6 +116,9 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     metrics,
   });
   closers.add('vault', () => vault.stop());
+  keyring.onBarrier((barrier) => {
+    if (barrier === undefined) vault.forget();
+  });
   const apiCredentials = config.api.insecurePlaintext
     ? undefined
     : new Tls13Credentials(apiIdentity(foundation.peers.tls()));

@@ -55,6 +55,8 @@ export interface RunningVault extends Vault {
    */
   bootstrap(): Promise<{ readonly rootToken: string }>;
   isBootstrapped(): boolean;
+  /** Lets go of all that was read through the barrier: call it when the node is sealed. */
+  forget(): void;
   /**
    * The right to a stream that goes past the operation table (a snapshot), asked and audited like
    * any operation. @throws StrongroomError
@@ -106,6 +108,10 @@ export function createVault(options: VaultOptions): RunningVault {
     bootstrap: () =>
       bootstrapVault({ backend, runner, engines, clock, random, signal: leading.signal }),
     isBootstrapped: () => isBootstrapped(storage),
+    forget() {
+      authenticator.forget();
+      records.clear();
+    },
     start: () => reaper.start(),
     lead: () => reaper.wake(),
     async stop() {

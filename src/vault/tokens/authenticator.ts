@@ -86,11 +86,17 @@ export class Authenticator {
     return hashToken(this.#tokenKey(), token);
   }
 
-  /** Another key, as after sealing, a restore or a rotation: what was known is forgotten. */
+  /** The node was sealed: nothing of a token stays here. */
+  forget(): void {
+    this.#known.clear();
+    this.#knownKey = undefined;
+  }
+
+  /** Another key, as after a restore: what was known is forgotten. */
   #tokenKey(): Uint8Array {
     const key = this.#records.read(tokenKeyKind, '');
     if (key !== this.#knownKey) {
-      this.#known.clear();
+      this.forget();
       this.#knownKey = key;
     }
     if (key === undefined) throw permissionDenied();
