@@ -7,6 +7,7 @@ import { join } from 'node:path';
 /** Enough for any scenario's data; a tmpfs takes only what is in it. */
 const ROOMY_BYTES = 2 * 1024 ** 3;
 const PAGE_BYTES = 4_096;
+const SHRINKS_MAX = 50;
 
 /** Why a node's disk cannot be filled on this machine; undefined when it can. */
 export function missingForFullDisk(): string | undefined {
@@ -76,13 +77,29 @@ export class DiskSpace {
       if (folder === undefined) throw new Error(`The disk of ${node} is not one of ours`);
       const limits = [...this.#layers.values()].filter((layer) => layer.nodes.includes(node));
       const free = Math.min(...limits.map((layer) => layer.free));
-      const { blocks, bfree, bsize } = await statfs(folder);
-      const used = (blocks - bfree) * bsize;
-      // One page at least: a size of nothing is a tmpfs without a limit.
-      const size = Number.isFinite(free) ? Math.max(PAGE_BYTES, used + free) : ROOMY_BYTES;
-      run('mount', '-o', `remount,size=${size}`, folder);
+      if (Number.isFinite(free)) await shrink(folder, free);
+      else resize(folder, ROOMY_BYTES);
     }
   }
+}
+
+/** The node writes meanwhile, and a size below what is there is refused: then once more. */
+async function shrink(folder: string, free: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const { blocks, bfree, bsize } = await statfs(folder);
+    // One page at least: a size of nothing is a tmpfs without a limit.
+    const size = Math.max(PAGE_BYTES, (blocks - bfree) * bsize + free);
+    try {
+      resize(folder, size);
+      return;
+    } catch (error) {
+      if (attempt === SHRINKS_MAX) throw error;
+    }
+  }
+}
+
+function resize(folder: string, bytes: number): void {
+  run('mount', '-o', `remount,size=${bytes}`, folder);
 }
 
 function mount(folder: string, bytes: number): void {
