@@ -101,11 +101,15 @@ export const fillLog = defineFault({
     const client = await cluster.client();
     const place = (key: number) => ({ mount: 'secret', path: `chaos/${id}/${key}` });
     let filling = Promise.resolve();
+    let isClosed = false;
     undo('remove what was written', async () => {
       over.abort();
       await filling;
+      if (isClosed) return;
       for (let key = 0; key < FILLED_KEYS; key++)
         await client.call('kv.deleteMetadata', place(key)).catch(() => undefined);
+      isClosed = true;
+      await client.close();
     });
     // What does not compress: half as many bytes, written as hexadecimal digits.
     const value = Buffer.from(random.bytes(Math.ceil(parameters.value / 2))).toString('hex');
