@@ -25,4 +25,5 @@ export type { ErrorTraits } from './errors/traits.ts';
 export { InvariantError, invariant, unreachable } from './invariant.ts';
 export { KeyedMutex } from './keyed-mutex.ts';
 export { type Random, SeededRandom, SystemRandom } from './random.ts';
+export { addressUnavailable, splitAddress, TcpPort } from './tcp-port.ts';
 export { type TimeLimit, withTimeout } from './time-limit.ts';

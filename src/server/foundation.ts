@@ -1,10 +1,11 @@
-import { Server, type ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import {
   type Cancellation,
   type Clock,
   deferred,
   type Random,
   StrongroomError,
+  TcpPort,
 } from '../lib/index.ts';
 import type { NodeId } from '../raft/index.ts';
 import type { Store } from '../store/index.ts';
@@ -145,8 +146,7 @@ async function rebuild(
       version,
       members,
       applied: () => store.revision,
-      credentials: new PeerServerCredentials(tls),
-      bind: (server, credentials) => bind(server, config.peer.listen, credentials),
+      listen: (server) => listenForPeers(server, config, new PeerServerCredentials(tls)),
       log,
     });
     await catchUp(options, signal);
@@ -163,7 +163,12 @@ function openPeerPort(platform: Platform, closers: Closers): PeerPort {
     'grpc.keepalive_time_ms': 5_000,
     'grpc.keepalive_timeout_ms': 5_000,
   });
-  closers.add('peer server', () => server.forceShutdown());
+  let port: TcpPort | undefined;
+  // Opened last and closed late: who hands leadership over must still be answered.
+  closers.add('peer server', () => {
+    server.forceShutdown();
+    port?.[Symbol.dispose]();
+  });
   return {
     server,
     tls: () => tls,
@@ -171,22 +176,19 @@ function openPeerPort(platform: Platform, closers: Closers): PeerPort {
       tls = fresh;
       credentials.replace(fresh);
     },
-    listen: () => bind(server, platform.config.peer.listen, credentials),
+    async listen() {
+      port = await listenForPeers(server, platform.config, credentials);
+    },
   };
 }
 
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error) => {
-      if (error === null) resolve();
-      else
-        reject(
-          new StrongroomError(
-            'node.address-unavailable',
-            `Cannot listen for other nodes on ${address}: ${error.message}; choose a free address of this machine`,
-            { cause: error },
-          ),
-        );
-    });
-  });
+async function listenForPeers(
+  server: Server,
+  config: NodeConfig,
+  credentials: PeerServerCredentials,
+): Promise<TcpPort> {
+  const injector = server.createConnectionInjector(credentials);
+  return TcpPort.open(config.peer.listen, 'other nodes', (socket) =>
+    injector.injectConnection(socket),
+  );
 }

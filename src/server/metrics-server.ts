@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { addressUnavailable, splitAddress } from '../lib/index.ts';
 
 export interface MetricsServer extends AsyncDisposable {
   readonly address: string;
@@ -52,7 +53,9 @@ export async function startMetricsServer(options: {
   server.requestTimeout = 10_000;
   const { host, port } = splitAddress(options.listen);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => {
+      reject(addressUnavailable(options.listen, 'requests for metrics', error));
+    });
     server.listen(port, host, resolve);
   });
   const bound = server.address() as AddressInfo;
@@ -64,11 +67,4 @@ export async function startMetricsServer(options: {
       await closed;
     },
   };
-}
-
-/** "127.0.0.1:8200" or "[::1]:8200" in its two parts. */
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host, port: Number(address.slice(colon + 1)) };
 }

@@ -28,9 +28,13 @@ describe('the heads of an audit chain', { timeout: 60_000 }, () => {
     await node.stop();
     await node.start();
     const file = join(node.dataDir, 'audit.log');
-    const unsealed = () =>
-      eventually(async () => (await committed(client, clusterId)).heads.length > 0, 'it serves');
-    await unsealed();
+    // A node that has no leader yet says what it knows of heads, and cannot have one committed.
+    const writes = () =>
+      eventually(
+        async () => (await client.call('kv.put', { mount: 'secret', path: 'a', data })).revision > 0,
+        'it takes writes',
+      );
+    await writes();
     const known = await committed(client, clusterId);
     const newest = Math.max(...known.heads.map((head) => head.sequence));
     expect(newest).toBeGreaterThan(40);
@@ -40,12 +44,12 @@ describe('the heads of an audit chain', { timeout: 60_000 }, () => {
     const lines = (await readFile(file, 'utf8')).split('\n');
     await writeFile(file, `${lines.slice(0, 4).join('\n')}\n`);
     await node.start();
-    await unsealed();
+    await writes();
     // It asks at its end, too, and is refused.
     await node.stop();
     expect(await node.log()).toContain('audit.head-refused');
     await node.start();
-    await unsealed();
+    await writes();
     const after = await committed(client, clusterId);
     expect(Math.max(...after.heads.map((head) => head.sequence))).toBeGreaterThanOrEqual(newest);
     const verdict = await verifyAuditFile(file, after);

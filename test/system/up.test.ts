@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { freePorts } from '../../chaos/grounds/processes/free-ports.ts';
+import { freePortRow } from '../../chaos/grounds/processes/free-ports.ts';
 import type { LocalDocument } from '../../src/cli/local-cluster/start.ts';
 import { connect, type StrongroomClient } from '../../src/client/index.ts';
 import { softHsmInstalled } from '../harness/softhsm.ts';
@@ -51,22 +50,8 @@ async function ended(one: Run): Promise<{ status: number | null; out: string; er
   return { status: one.child.exitCode, ...one.text };
 }
 
-/** The first of enough free ports in a row: three for each node. */
-async function basePort(): Promise<string> {
-  for (;;) {
-    const [first = 0] = await freePorts(1);
-    const row = Array.from({ length: PORTS }, (_, at) => first + at);
-    if ((await Promise.all(row.map(isFree))).every((free) => free)) return String(first);
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
+/** Three for each node. */
+const basePort = async () => String(await freePortRow(PORTS));
 
 const nodeProcesses = () =>
   readdirSync('/proc').filter((pid) => {

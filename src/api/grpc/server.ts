@@ -1,10 +1,11 @@
+import type { Socket } from 'node:net';
 import {
   Server,
   type ServerCredentials,
   type ServiceDefinition,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { type Clock, type Random, StrongroomError, SystemRandom } from '../../lib/index.ts';
+import { type Clock, type Random, SystemRandom, TcpPort } from '../../lib/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import { type AnyMethod, anyMethods } from '../../wire/index.ts';
@@ -67,12 +68,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const health = new HealthService(options.health, services);
   health.addTo(server);
   addReflection(server, [...services, 'grpc.health.v1.Health']);
+  const ports = new Set<TcpPort>();
   return {
     server,
-    listen: (address) => listen(server, address, options.credentials),
+    async listen(address) {
+      const injector = server.createConnectionInjector(options.credentials);
+      const take = (socket: Socket) => injector.injectConnection(socket);
+      const port = await TcpPort.open(address, 'API calls', take);
+      ports.add(port);
+      return port.address;
+    },
     async stop(graceMs) {
       runner.stop();
       health.stop();
+      for (const port of ports) port.stopAccepting();
       endStreams(open.scopes);
       for (const pipeline of open.pipelines) pipeline.stop();
       const grace = clock.after(graceMs, () => server.forceShutdown());
@@ -80,6 +89,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         server.tryShutdown(() => resolve());
       });
       grace.cancel();
+      for (const port of ports) port[Symbol.dispose]();
     },
   };
 }
@@ -132,21 +142,4 @@ function addMethods(
     services.add(service);
   }
   return [...services];
-}
-
-function listen(server: Server, address: string, credentials: ServerCredentials): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(`${address.slice(0, address.lastIndexOf(':'))}:${port}`);
-      else
-        reject(
-          new StrongroomError(
-            'node.address-unavailable',
-            `Cannot listen for API calls on ${address}: ${error.message}; choose a free address of ` +
-              'this machine',
-            { cause: error },
-          ),
-        );
-    });
-  });
 }

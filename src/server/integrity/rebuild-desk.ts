@@ -1,4 +1,4 @@
-import { Server, type ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { StrongroomError } from '../../lib/index.ts';
 import type { SelfIdentity } from '../../raft/index.ts';
 import { ForwardServer } from '../../replication/index.ts';
@@ -17,8 +17,7 @@ export async function openRebuildDesk(options: {
   readonly version: string;
   readonly members: Members;
   readonly applied: () => number;
-  readonly credentials: ServerCredentials;
-  readonly bind: (server: Server, credentials: ServerCredentials) => Promise<void>;
+  readonly listen: (server: Server) => Promise<Disposable>;
   readonly log: Logger;
 }): Promise<Disposable> {
   const { self, members, log } = options;
@@ -46,8 +45,13 @@ export async function openRebuildDesk(options: {
     },
     log,
   });
-  await options.bind(server, options.credentials);
-  return { [Symbol.dispose]: () => server.forceShutdown() };
+  const port = await options.listen(server);
+  return {
+    [Symbol.dispose]() {
+      server.forceShutdown();
+      port[Symbol.dispose]();
+    },
+  };
 }
 
 function rebuildReport(options: Parameters<typeof openRebuildDesk>[0]): NodeReport {

@@ -113,6 +113,7 @@ export async function startVoter(options: ParticipationOptions): Promise<Partici
     async [Symbol.asyncDispose]() {
       leadership[Symbol.dispose]();
       await raft.stop();
+      transport.close();
       await freshness[Symbol.asyncDispose]();
     },
   };
