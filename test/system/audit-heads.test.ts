@@ -31,7 +31,8 @@ describe('the heads of an audit chain', { timeout: 60_000 }, () => {
     // A node that has no leader yet says what it knows of heads, and cannot have one committed.
     const writes = () =>
       eventually(
-        async () => (await client.call('kv.put', { mount: 'secret', path: 'a', data })).revision > 0,
+        async () =>
+          (await client.call('kv.put', { mount: 'secret', path: 'a', data })).revision > 0,
         'it takes writes',
       );
     await writes();
