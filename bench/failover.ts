@@ -2,16 +2,26 @@
 //
 //   npm run bench:failover              ten kills
 //   npm run bench:failover -- --kills 50
+//   npm run bench:failover -- --secrets 1000000    with so many secrets of 256 bytes there
 import { parseArgs } from 'node:util';
-import { connect } from '../src/client/index.ts';
+import { connect, type StrongroomClient } from '../src/client/index.ts';
 import { median } from './measure.ts';
 import { startStrongroom } from './peers/strongroom.ts';
 
 const WRITE_MS = 60_000;
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '10' } } });
+const IN_FLIGHT = 256;
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '10' },
+    secrets: { type: 'string', default: '0' },
+  },
+});
 const kills = Number(values.kills);
 if (!Number.isInteger(kills) || kills < 1) throw new Error('--kills is a whole number from 1');
+const secrets = Number(values.secrets);
+if (!Number.isInteger(secrets) || secrets < 0) throw new Error('--secrets is a whole number');
 
 const say = (text: string) => process.stderr.write(`${text}\n`);
 const waits: number[] = [];
@@ -29,6 +39,7 @@ const waits: number[] = [];
       { mount: 'secret', path: `failover/${round}`, data },
       { timeoutMs: WRITE_MS },
     );
+  await fill(client);
   for (let round = 1; round <= kills; round++) {
     await write(0);
     const leader = await cluster.leader();
@@ -45,5 +56,18 @@ const waits: number[] = [];
   }
 }
 process.stdout.write(
-  `${kills} kills: median ${median(waits).toFixed(0)} ms, longest ${Math.max(...waits).toFixed(0)} ms\n`,
+  `${kills} kills over ${secrets} secrets: median ${median(waits).toFixed(0)} ms, longest ${Math.max(...waits).toFixed(0)} ms\n`,
 );
+
+async function fill(client: StrongroomClient): Promise<void> {
+  const data = new TextEncoder().encode(JSON.stringify({ value: 'x'.repeat(256) }));
+  const told = Math.ceil(secrets / 10);
+  let next = 0;
+  const writer = async () => {
+    for (let key = next++; key < secrets; key = next++) {
+      await client.call('kv.put', { mount: 'secret', path: `filled/${key}`, data });
+      if ((key + 1) % told === 0) say(`Wrote ${key + 1} of ${secrets} secrets`);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, writer));
+}
