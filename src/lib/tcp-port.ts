@@ -36,7 +36,8 @@ export class TcpPort implements Disposable {
   ): Promise<TcpPort> {
     const server = createServer({ noDelay: true });
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(addressUnavailable(address, purpose, error)));
+      // Later ones are of a connection that could not be taken, for want of descriptors: its loss only.
+      server.on('error', (error) => reject(addressUnavailable(address, purpose, error)));
       server.listen(splitAddress(address), resolve);
     });
     const host = address.slice(0, address.lastIndexOf(':'));

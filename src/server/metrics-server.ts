@@ -53,7 +53,7 @@ export async function startMetricsServer(options: {
   server.requestTimeout = 10_000;
   const { host, port } = splitAddress(options.listen);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
+    server.on('error', (error) => {
       reject(addressUnavailable(options.listen, 'requests for metrics', error));
     });
     server.listen(port, host, resolve);
