@@ -9,7 +9,7 @@ import { expiryKey, places, userKey } from '../disk/places.ts';
 import { transactionLimits as limits } from '../limits.ts';
 import { ChunkOpener, chunkKinds, SNAPSHOT_FORMAT, snapshotInvalid } from './snapshot-format.ts';
 
-const LAYER_BYTES = 1024 * 1024;
+const LAYER_BYTES = 4 * 1024 * 1024;
 /** A record is a value, and its key, request id, receipt or list of keys. */
 const RECORD_BYTES_MAX = 2 * limits.encodedBytesMax;
 
@@ -61,7 +61,7 @@ async function read(
     }
   }
   if (header === undefined || !complete) throw new CodecError('its end is missing');
-  await sink.flush();
+  await sink.end();
   return { ...header, records: sink.dataRecords };
 }
 
@@ -73,6 +73,7 @@ class RecordSink {
   dataRecords = 0;
   #rest: Uint8Array = new Uint8Array();
   #layer = new Layer();
+  #written: Promise<void> = Promise.resolve();
   #lastKey = '';
 
   constructor(disk: LevelDisk) {
@@ -90,17 +91,27 @@ class RecordSink {
       const length = this.#take(joined.subarray(at));
       if (length === 0) break;
       at += length;
-      if (this.#layer.bytes >= LAYER_BYTES) await this.flush();
+      if (this.#layer.bytes >= LAYER_BYTES) await this.#flush();
     }
     this.#rest = joined.slice(at);
     if (this.#rest.length > RECORD_BYTES_MAX) throw new CodecError('a record is too large');
   }
 
-  async flush(): Promise<void> {
+  /** Resolves when all is on disk. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#written;
+  }
+
+  /** What comes next is taken apart while this is written: one layer at a time. */
+  async #flush(): Promise<void> {
+    await this.#written;
     if (this.header === undefined) return;
     const layer = this.#layer;
     this.#layer = new Layer();
-    await this.#disk.write(layer, { ...this.header, records: this.dataRecords });
+    this.#written = this.#disk.write(layer, { ...this.header, records: this.dataRecords });
+    // Met by whoever awaits it next.
+    this.#written.catch(() => undefined);
   }
 
   /** @returns how many bytes the first record had, 0 when it is not whole yet */
