@@ -36,16 +36,34 @@ export function scopedRequestId(options: {
     utf8Bytes(options.tokenHash),
     options.namespace.uuid,
     utf8Bytes(options.operation),
-    utf8Bytes(canonical(options.payload)),
+    ...canonical(options.payload),
   );
   return new Uint8Array(createHash('sha256').update(scope).digest());
 }
 
-/** Checked payloads have their fields in the order of their declaration. */
-function canonical(payload: Plain): string {
-  return JSON.stringify(payload, (_key, value: unknown) =>
-    value instanceof Uint8Array ? hex(value) : value,
-  );
+/**
+ * The payload without its bytes, and then those. Checked payloads have their fields in the order of
+ * their declaration. Whether bytes came as a `Buffer` or not says nothing about a request: a retry
+ * may come by another way than its first try.
+ */
+function canonical(payload: Plain): readonly Uint8Array[] {
+  const bytes: Uint8Array[] = [];
+  const outline = utf8Bytes(JSON.stringify(withoutBytes(payload, bytes)));
+  return [outline, ...bytes];
+}
+
+function withoutBytes(value: unknown, bytes: Uint8Array[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Uint8Array) {
+    bytes.push(value);
+    return bytes.length;
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutBytes(item, bytes));
+  const plain: Record<string, unknown> = Object.create(null);
+  for (const name of Object.keys(value)) {
+    plain[name] = withoutBytes((value as Plain)[name], bytes);
+  }
+  return plain;
 }
 
 /** Seals an answer for a retry to get: it may hold a new token, and lies in the log. */
