@@ -1,5 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StrongroomClient } from '../../src/client/index.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Input,
+  type messages,
+  methods,
+} from '../../src/wire/index.ts';
 import { eventually, TestCluster } from '../harness/cluster.ts';
 
 const place = { mount: 'secret', path: 'team/db' };
@@ -42,6 +52,23 @@ describe('what operators do to a running cluster', { timeout: 60_000 }, () => {
         consistency: { kind: 'at-least', revision: Number(put['revision']) },
       });
       expect(valueOf(got)).toBe(node.name);
+    }
+  });
+
+  test('a retry is known again by whichever node it comes, and whether it is streamed or not', async () => {
+    const request = { ...place, data: bytes('once') };
+    const requestId = randomBytes(16);
+    const { leader } = await client.call('cluster.status', {});
+    const first = await client.call('kv.put', request, {
+      address: cluster.node(Number(leader)).ready.apiAddress,
+      requestId,
+    });
+    for (const node of cluster.nodes) {
+      const address = node.ready.apiAddress;
+      expect(await client.call('kv.put', request, { address, requestId })).toEqual(first);
+      const ca = await readFile(cluster.caFile);
+      const alone = await putAlone({ address, ca, token: cluster.rootToken, requestId, request });
+      expect(alone.revision).toEqual(first.revision);
     }
   });
 
@@ -136,4 +163,33 @@ describe('what operators do to a running cluster', { timeout: 60_000 }, () => {
 
 async function* streamOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield await Promise.resolve(chunk);
+}
+
+/** One unary call, as any gRPC client would make it: ours speaks through a stream. */
+async function putAlone(of: {
+  readonly address: string;
+  readonly ca: Buffer;
+  readonly token: string;
+  readonly requestId: Buffer;
+  readonly request: Input<messages.KvPutRequest>;
+}) {
+  const { path, request, response } = methods['kv.put'];
+  const metadata = new Metadata();
+  metadata.set('x-strongroom-token', of.token);
+  metadata.set('x-strongroom-request-id', of.requestId.toString('hex'));
+  const client = new Client(of.address, credentials.createSsl(of.ca));
+  try {
+    return await new Promise<messages.KvPutResponse>((resolve, reject) => {
+      client.makeUnaryRequest(
+        path,
+        (bytes: Buffer) => bytes,
+        (bytes) => decodeMessage(response, bytes),
+        Buffer.from(encodeMessage(request, of.request)),
+        metadata,
+        (error, answer) => (answer === undefined ? reject(error) : resolve(answer)),
+      );
+    });
+  } finally {
+    client.close();
+  }
 }
