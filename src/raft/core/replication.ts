@@ -65,14 +65,22 @@ export function flushReplication(core: CoreState): void {
   if (!core.replicationDue || core.role !== 'leader') return;
   core.replicationDue = false;
   for (const [node, progress] of core.progress) {
-    const commitNews =
-      core.announcedCommit > progress.commitSent && progress.commitSent < progress.next - 1;
-    const evenIfEmpty = progress.wantsProbe || commitNews;
+    const evenIfEmpty = progress.wantsProbe || commitNewsDue(core, progress);
     progress.wantsProbe = false;
     let sent = sendAppend(core, node, progress, evenIfEmpty);
     // The window bounds this: each append with entries takes a place in it.
     while (sent) sent = sendAppend(core, node, progress, false);
   }
+}
+
+/**
+ * News of a commit ride with the next entries while others are under way: a message of their own for
+ * each batch, and its answer, cost a busy cluster as much as the entries do. They wait until the
+ * peer's next acknowledgement at most; heartbeats tell them, too.
+ */
+function commitNewsDue(core: CoreState, progress: Progress): boolean {
+  if (progress.state === 'replicate' && progress.inflights.count > 0) return false;
+  return core.announcedCommit > progress.commitSent && progress.commitSent < progress.next - 1;
 }
 
 function sendAppend(

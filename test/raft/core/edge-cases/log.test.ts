@@ -52,6 +52,36 @@ const appendsTo = (cluster: CoreCluster, to: number) =>
   cluster.wire.filter((message) => message.kind === 'append' && message.to === to);
 
 describe('log and commit', () => {
+  test('news of a commit rides with the next entries while others are under way', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    const leader = cluster.elect(1);
+    cluster.stabilize();
+    leader.propose('a');
+    cluster.settle();
+    leader.propose('b');
+    cluster.settle();
+    const upToA = leader.status.lastIndex - 1;
+    const first = appendsTo(cluster, 2)[0];
+    cluster.deliverMatching((message) => message === first);
+    cluster.deliverMatching((message) => message.kind === 'append-response');
+    expect(leader.status.commit).toBe(upToA);
+    // "b" is still on its way to both, so nothing is said of "a" yet,
+    expect(cluster.wire).toHaveLength(3);
+    leader.propose('c');
+    cluster.settle();
+    // and what follows says it.
+    expect(appendsTo(cluster, 2).at(-1)).toMatchObject({ commit: upToA });
+    cluster.stabilize();
+    for (const id of [1, 2, 3]) expect(cluster.node(id).commands).toEqual(['a', 'b', 'c']);
+  });
+
+  test('news of a commit waits for no entries when none are under way', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    cluster.elect(1).propose('a');
+    cluster.stabilize();
+    for (const id of [1, 2, 3]) expect(cluster.node(id).commands).toEqual(['a']);
+  });
+
   test('Raft figure 8: an entry of an older term on a majority is not committed alone', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3] });
     cluster.node(1).disk.preset(hard(2), [entry(1, 1), entry(2, 2)]);
