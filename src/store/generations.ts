@@ -24,6 +24,10 @@ export class Generations<Value> {
     return this.#old.get(text);
   }
 
+  has(text: string): boolean {
+    return this.#young.has(text) || this.#old.has(text);
+  }
+
   set(text: string, value: Value): void {
     const former = this.#young.get(text);
     this.#young.set(text, value);

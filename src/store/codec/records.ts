@@ -43,6 +43,8 @@ export interface MetaRecord {
 const FORMAT = 1;
 const MEMBERS_MAX = 10_000;
 const CRC_BYTES = 4;
+/** Of a length that is at most what a transaction may hold. */
+const LENGTH_BYTES_MAX = 4;
 
 /**
  * LevelDB is used without its own checks, so each record carries a checksum over its key and its
@@ -94,13 +96,22 @@ export function decodeData(physicalKey: Uint8Array, bytes: Uint8Array): DataReco
 }
 
 export function encodeHistory(physicalKey: Uint8Array, record: HistoryRecord): Uint8Array {
-  const out = new ByteWriter(512).u8(FORMAT).bytes(record.requestId);
+  const out = new ByteWriter(historyBytesMax(record)).u8(FORMAT).bytes(record.requestId);
   out.u8(record.receipt === undefined ? 0 : 1).bytes(record.receipt ?? new Uint8Array());
   out.varint(record.keys.length);
   for (const key of record.keys) out.bytes(key);
   out.varint(record.ranges.length);
   for (const range of record.ranges) out.bytes(range.start).bytes(range.end);
   return sealRecord(physicalKey, out);
+}
+
+/** Room that is never outgrown: a history record is kept in memory, and its buffer with it. */
+function historyBytesMax({ requestId, receipt, keys, ranges }: HistoryRecord): number {
+  let bytes = 32 + requestId.length + (receipt?.length ?? 0);
+  for (const key of keys) bytes += LENGTH_BYTES_MAX + key.length;
+  for (const { start, end } of ranges) bytes += 2 * LENGTH_BYTES_MAX + start.length + end.length;
+  // A writer makes room for the longest number before each.
+  return bytes + 8;
 }
 
 export function decodeHistory(physicalKey: Uint8Array, bytes: Uint8Array): HistoryRecord {

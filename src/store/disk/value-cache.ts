@@ -10,8 +10,9 @@ export interface CachedValue {
 const ENTRY_BYTES = 128;
 
 /**
- * The newest values of the keys that were written or read last, so that a hot record is read from
- * memory after it went to disk. It holds what the tables hold, or nothing of a key.
+ * The newest values of the keys that were read last, so that a hot record is read from memory after
+ * it went to disk, and also when it was written since. It holds what the tables hold, or nothing of
+ * a key.
  */
 export class ValueCache {
   readonly #values: Generations<CachedValue>;
@@ -37,10 +38,13 @@ export class ValueCache {
     return old;
   }
 
-  /** Notes a change. */
+  /**
+   * Notes a change of a key that is held: most keys that are written are never read again, on
+   * followers none, and would only take the place of those that are.
+   */
   write(text: string, revision: number, bytes: Uint8Array | undefined): void {
     this.#writes++;
-    this.#values.set(text, { revision, bytes });
+    if (this.#values.has(text)) this.#values.set(text, { revision, bytes });
   }
 
   /**
