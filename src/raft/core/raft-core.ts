@@ -222,6 +222,11 @@ export class RaftCore {
     return this.#maker.ready(nowMs);
   }
 
+  /** The term that this node leads in; undefined when it does not lead. Asked at each request. */
+  get leadingTerm(): Term | undefined {
+    return this.#core.role === 'leader' ? this.#core.term : undefined;
+  }
+
   status(): CoreStatus {
     const core = this.#core;
     const peers = core.role === 'leader' ? [...core.progress] : [];

@@ -117,6 +117,10 @@ export class RaftDriver implements RaftNode {
     return { ...status, role, applied, firstIndex: raftLog.firstIndex() };
   }
 
+  get leadingTerm(): Term | undefined {
+    return this.#state === 'ended' || this.#recovery.active ? undefined : this.#core.leadingTerm;
+  }
+
   async propose(
     data: Uint8Array,
     options: { readonly signal?: Cancellation } = {},

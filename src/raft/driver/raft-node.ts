@@ -42,6 +42,9 @@ export interface RaftStatus {
 export interface RaftNode extends AsyncDisposable {
   status(): RaftStatus;
 
+  /** The term that this node leads in, if it does: what `status` says, for who asks all the time. */
+  readonly leadingTerm: Term | undefined;
+
   /**
    * Replicates `data` and resolves when it was applied here.
    * @throws StrongroomError `raft.not-leader` (details.leader), `raft.overloaded`,

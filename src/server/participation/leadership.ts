@@ -38,8 +38,8 @@ export class Leadership implements Disposable {
   }
 
   get isReady(): boolean {
-    const { role, term } = this.#raft.status();
-    return role === 'leader' && term === this.#readyTerm;
+    const term = this.#raft.leadingTerm;
+    return term !== undefined && term === this.#readyTerm;
   }
 
   /** 0 while none is known. */
