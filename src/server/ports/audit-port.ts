@@ -1,7 +1,7 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { FileSink } from '../../audit/index.ts';
 import type { Barrier } from '../../barrier/index.ts';
-import { type SecretBytes, utf8Text } from '../../lib/index.ts';
+import { utf8Text } from '../../lib/index.ts';
 import type { AuditPort } from '../../vault/index.ts';
 import {
   HEAD_KEYS_PREFIX,
@@ -12,32 +12,41 @@ import {
   signedHead,
 } from '../audit-heads/head-records.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
+import { KeyedDigest } from './keyed-digest.ts';
 
 const HEADS_MAX = 10_000;
 
 /** The key of the audit log's hashes: the cluster's while unsealed, a passing one of the node else. */
 export class AuditKey implements Disposable {
-  readonly #passing = randomBytes(32);
-  #key: SecretBytes | undefined;
+  readonly #passing = digestUnder(randomBytes(32));
+  #digest: KeyedDigest | undefined;
 
   use(barrier: Barrier | undefined): void {
-    this.#key?.[Symbol.dispose]();
-    this.#key = barrier?.deriveSecret('audit');
+    this.#digest?.[Symbol.dispose]();
+    this.#digest = undefined;
+    if (barrier === undefined) return;
+    using key = barrier.deriveSecret('audit');
+    this.#digest = new KeyedDigest(key.reveal());
   }
 
   /** Hex, with the kind of key before it: hashes of different keys never look alike. */
   hashOf(value: string | Uint8Array): string {
-    const [name, key] =
-      this.#key === undefined
-        ? ['hmac-sealed', this.#passing]
-        : ['hmac-sha256', this.#key.reveal()];
-    return `${name}:${createHmac('sha256', key).update(value).digest('hex')}`;
+    return this.#digest === undefined
+      ? `hmac-sealed:${this.#passing.hex(value)}`
+      : `hmac-sha256:${this.#digest.hex(value)}`;
   }
 
   [Symbol.dispose](): void {
     this.use(undefined);
-    this.#passing.fill(0);
+    this.#passing[Symbol.dispose]();
   }
+}
+
+/** Overwrites `key`. */
+function digestUnder(key: Uint8Array): KeyedDigest {
+  const digest = new KeyedDigest(key);
+  key.fill(0);
+  return digest;
 }
 
 /** What the `audit.*` operations do. */
