@@ -1,4 +1,4 @@
-import { type Barrier, sealedRange } from '../../barrier/index.ts';
+import { type Barrier, type Place, sealedRange } from '../../barrier/index.ts';
 import { latin1Text, StrongroomError } from '../../lib/index.ts';
 import type {
   RangeRead,
@@ -16,6 +16,8 @@ import { KEYRING_RECORD, systemKey } from './system-record.ts';
 
 const READS_MAX = 16_384;
 const RANGE_READS_MAX = 1024;
+/** Places whose store keys are remembered: what is read is written again at the end. */
+const PLACES_MAX = 4;
 
 /** A storage transaction as the pipeline holds it: handlers see the `StorageTransaction` in it. */
 export interface OpenTransaction extends StorageTransaction {
@@ -39,6 +41,7 @@ class SealedTransaction implements OpenTransaction {
   readonly #pending = new PendingWrites();
   readonly #reads = new Map<string, Read>();
   readonly #rangeReads = new Map<string, RangeRead>();
+  readonly #places: { readonly place: Place; readonly key: Uint8Array }[] = [];
   #hasKeyring = false;
 
   constructor({ view, barrier }: StorageOptions) {
@@ -56,7 +59,7 @@ class SealedTransaction implements OpenTransaction {
 
   get(area: Area, path: readonly string[]): Uint8Array | undefined {
     const place = { ...area, path };
-    const sealed = this.#read(this.#barrier.sealPlace(place));
+    const sealed = this.#read(this.#sealPlace(place));
     return sealed === undefined ? undefined : this.#barrier.openValue(place, sealed);
   }
 
@@ -113,7 +116,7 @@ class SealedTransaction implements OpenTransaction {
     options?: { readonly expiresAtMs?: number },
   ): void {
     const place = { ...area, path };
-    const key = this.#barrier.sealPlace(place);
+    const key = this.#sealPlace(place);
     this.#rememberKeyring();
     const sealed = this.#barrier.sealValue(place, value);
     const deadline = options?.expiresAtMs === undefined ? {} : { expiresAtMs: options.expiresAtMs };
@@ -160,6 +163,14 @@ class SealedTransaction implements OpenTransaction {
     this.#view[Symbol.dispose]();
   }
 
+  /** A path is known by being the same list, which costs nothing to ask. */
+  #sealPlace(place: Place): Uint8Array {
+    for (const known of this.#places) if (isSamePlace(known.place, place)) return known.key;
+    const key = this.#barrier.sealPlace(place);
+    if (this.#places.length < PLACES_MAX) this.#places.push({ place, key });
+    return key;
+  }
+
   /** Its own writes first: they do not depend on what is stored, so nothing is remembered. */
   #read(key: Uint8Array): Uint8Array | undefined {
     const name = latin1Text(key);
@@ -196,6 +207,12 @@ class SealedTransaction implements OpenTransaction {
     this.#rangeReads.set(latin1Text(range.start), read);
     return read;
   }
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return (
+    a.path === b.path && a.kind === b.kind && a.mount === b.mount && a.namespace === b.namespace
+  );
 }
 
 function tooLarge(what: string): StrongroomError {
