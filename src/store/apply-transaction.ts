@@ -1,4 +1,3 @@
-import { unreachable } from '../lib/index.ts';
 import {
   decodeData,
   decodeHistory,
@@ -11,14 +10,12 @@ import { keyText } from './disk/layer.ts';
 import { dataKey, expiryKey, historyKey, tombstoneKey } from './disk/places.ts';
 import type { Tables } from './disk/tables.ts';
 import { ABSENT, deadlineIn, type Head, type HeadCache, headOf, revisionIn } from './head-cache.ts';
-import { type History, inRange } from './history.ts';
+import type { History } from './history.ts';
 import type { KnownKeys } from './known-keys.ts';
 import { hides, type RangeDeletes } from './range-deletes.ts';
-import type { Revision, Transaction, TransactionResult, Write } from './transaction.ts';
+import { type Put, type Rewrap, settleWrites } from './settle-writes.ts';
+import type { Revision, Transaction, TransactionResult } from './transaction.ts';
 import type { WatchEvent } from './view.ts';
-
-type Put = Extract<Write, { kind: 'put' }>;
-type Rewrap = Extract<Write, { kind: 'rewrap' }>;
 
 /** What applying works on. */
 export interface ApplyState {
@@ -57,7 +54,8 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
   const { puts, deletes, ranges, rewraps } = settleWrites(tx.writes);
   const change = { before: [] as number[], events: [] as WatchEvent[], recordsAdded: 0 };
   const keys: Uint8Array[] = [];
-  for (const [text, key] of deletes) {
+  for (const { text, write } of deletes) {
+    const { key } = write;
     keys.push(key);
     const was = replace(state, text, key, revision, undefined);
     change.before.push(was.revision);
@@ -66,15 +64,15 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
       change.events.push({ kind: 'delete', key, revision: revision as Revision });
     }
   }
-  for (const [text, put] of puts) {
-    const { key, value } = put;
+  for (const { text, write } of puts) {
+    const { key, value } = write;
     keys.push(key);
-    const was = replace(state, text, key, revision, put);
+    const was = replace(state, text, key, revision, write);
     change.before.push(was.revision);
     change.recordsAdded += was.present ? 0 : 1;
     change.events.push({ kind: 'put', key, value, revision: revision as Revision });
   }
-  for (const write of rewraps.values()) change.before.push(rewrap(state, write, revision));
+  for (const { write } of rewraps) change.before.push(rewrap(state, write, revision));
   for (const [ordinal, range] of ranges.entries()) {
     const place = tombstoneKey(revision, ordinal);
     state.tables.put(place, revision, encodeRange(place, range));
@@ -121,57 +119,6 @@ function findConflict(state: ApplyState, tx: Transaction): Uint8Array | undefine
     if (key !== undefined) return key;
   }
   return undefined;
-}
-
-/** Each key at most once, and the ranges, with the order of writes resolved. */
-function settleWrites(writes: readonly Write[]): {
-  readonly rewraps: ReadonlyMap<string, Rewrap>;
-  readonly puts: ReadonlyMap<string, Put>;
-  readonly deletes: ReadonlyMap<string, Uint8Array>;
-  readonly ranges: readonly KeyRange[];
-} {
-  const puts = new Map<string, Put>();
-  const deletes = new Map<string, Uint8Array>();
-  const rewraps = new Map<string, Rewrap>();
-  const ranges: KeyRange[] = [];
-  for (const write of writes) {
-    switch (write.kind) {
-      case 'put': {
-        const text = keyText(write.key);
-        deletes.delete(text);
-        rewraps.delete(text);
-        puts.set(text, write);
-        break;
-      }
-      case 'rewrap': {
-        const text = keyText(write.key);
-        const put = puts.get(text);
-        if (put !== undefined) puts.set(text, { ...put, value: write.value });
-        else if (!deletes.has(text)) rewraps.set(text, write);
-        break;
-      }
-      case 'delete': {
-        const text = keyText(write.key);
-        puts.delete(text);
-        rewraps.delete(text);
-        deletes.set(text, write.key);
-        break;
-      }
-      case 'delete-range':
-        for (const [text, put] of puts) {
-          if (!inRange(put.key, write)) continue;
-          puts.delete(text);
-          deletes.set(text, put.key);
-        }
-        if (Buffer.compare(write.start, write.end) < 0) {
-          ranges.push({ start: write.start, end: write.end });
-        }
-        break;
-      default:
-        unreachable(write);
-    }
-  }
-  return { puts, deletes, ranges, rewraps };
 }
 
 /** Puts or deletes one record and its place in the expiry index. */
