@@ -144,7 +144,8 @@ export function defineOperation<
     response: options.response,
     needsSudo: (request) => options.needsSudo?.(typed(request)) ?? false,
     policyPath: (request) => options.policyPath?.(typed(request)) ?? fromTemplate(request),
-    parameters: (request) => options.parameters?.(typed(request)) ?? givenFields(request),
+    parameters: (request) =>
+      options.parameters?.(typed(request)) ?? givenFields(options.request, request),
     exists: (storage, mount, request) => options.exists?.(storage, mount, typed(request)) ?? true,
     rootNamespaceOnly: options.rootNamespaceOnly ?? false,
     engine: options.engine,
@@ -193,11 +194,18 @@ function text(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** The fields that were given, under their protobuf names, as policies write them. */
-function givenFields(request: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/**
+ * The fields that were given, under their protobuf names, as policies write them. An optional field
+ * may be given with its default value: a rule that requires or denies it has to see that.
+ */
+function givenFields(
+  spec: MessageSpec,
+  request: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(request)) {
-    if (name === 'mount' || name === 'path' || isDefault(value)) continue;
+    if (name === 'mount' || name === 'path') continue;
+    if (spec[name]?.optional === true ? value === undefined : isDefault(value)) continue;
     given[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
   }
   return given;

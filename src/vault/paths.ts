@@ -50,6 +50,14 @@ export function namespaceSegments(path: string): readonly string[] {
   return segments;
 }
 
+/** Names that Vault's own paths begin with: policies could not tell them apart. */
+const RESERVED: ReadonlySet<string> = new Set(['sys', 'auth', 'identity', 'cubbyhole', 'audit']);
+
+/** Whether no mount and no namespace may have this name, or a path that begins with it. */
+export function isReserved(name: string): boolean {
+  return RESERVED.has(name);
+}
+
 /** Names that stand in policies and URLs: of policies, namespaces and mounts. */
 export function checkName(name: string, what: string): string {
   if (!/^[\w.-]{1,128}$/.test(name) || name === '.' || name === '..') {

@@ -305,6 +305,25 @@ describe('the audit log', () => {
   });
 });
 
+describe('a rule for parameters', () => {
+  it('sees a field that is given with the value that it would have anyway', async () => {
+    const required = await v.tokenWith(
+      'path "secret/data/*" {\n capabilities = ["create"]\n required_parameters = ["cas"]\n}',
+    );
+    const put = { ...at('new'), ...secretOf({}) };
+    expect(await v.codeOf('kv.put', put, { token: required })).toBe('auth.permission-denied');
+    expect(await v.codeOf('kv.put', { ...put, cas: 0 }, { token: required })).toBe('ok');
+
+    const denied = await v.tokenWith(
+      'path "secret/metadata/*" {\n capabilities = ["create", "update"]\n denied_parameters = { cas_required = [false] }\n}',
+    );
+    const weaken = (casRequired: boolean) =>
+      v.codeOf('kv.putMetadata', { ...at('new'), casRequired }, { token: denied });
+    expect(await weaken(false)).toBe('auth.permission-denied');
+    expect(await weaken(true)).toBe('ok');
+  });
+});
+
 describe('what concerns the whole cluster', () => {
   it('is not done for a namespace, not even by who may do all in it', async () => {
     await v.call('namespace.create', { path: 'tenant' });

@@ -2,17 +2,16 @@ import type { Uuid } from '../../barrier/index.ts';
 import { hex, type Random, StrongroomError } from '../../lib/index.ts';
 import { defineOperation, type Operation } from '../define-operation.ts';
 import type { EnginePlugin } from '../engine-plugin.ts';
+import type { NamespaceRef } from '../namespaces/namespace-record.ts';
 import type { MessageSpec } from '../operation.ts';
-import { pathSegments } from '../paths.ts';
-import { decodeRecord, encodeRecord, systemArea, systemKind } from '../places.ts';
+import { isReserved, namespaceSegments, pathSegments } from '../paths.ts';
+import { decodeRecord, encodeRecord, ROOT_NAMESPACE, systemArea, systemKind } from '../places.ts';
 import { revision } from '../revision-field.ts';
-import type { StorageTransaction } from '../storage/storage.ts';
+import type { StorageTransaction, StorageView } from '../storage/storage.ts';
 import { type MountRecord, mountRef } from './mount-record.ts';
 
 const UUID_BYTES = 16;
 const MOUNTS_MAX = 1000;
-/** Names that Vault's own paths begin with: policies could not tell them apart. */
-const RESERVED: ReadonlySet<string> = new Set(['sys', 'auth', 'identity', 'cubbyhole', 'audit']);
 
 const path = { type: 'string', max: 512, about: 'Where: "secret", without a final "/"' } as const;
 const type = { type: 'string', max: 64, about: 'Type of the engine, such as "kv"' } as const;
@@ -68,8 +67,10 @@ export function mountOperations(engines: readonly EnginePlugin[]): readonly Oper
       response: mountResponse,
       run: {
         kind: 'write',
-        handle: ({ storage, namespace, nowMs, random }, asked) =>
-          addMount(storage, { ...asked, engines, namespace: namespace.uuid, nowMs, random }),
+        handle({ storage, namespace, nowMs, random }, asked) {
+          refuseNameOfNamespace(storage, namespace, asked.path);
+          return addMount(storage, { ...asked, engines, namespace: namespace.uuid, nowMs, random });
+        },
       },
     }),
     defineOperation({
@@ -135,6 +136,18 @@ export async function addMount(
   return described(asked.path, record);
 }
 
+/** As `namespace.create` refuses the name of a mount. */
+function refuseNameOfNamespace(storage: StorageView, namespace: NamespaceRef, path: string): void {
+  const [first = ''] = pathSegments(path, 'path');
+  const namespaces = systemArea(ROOT_NAMESPACE, systemKind.namespace);
+  const full = [...namespaceSegments(namespace.path), first];
+  if (storage.get(namespaces, full) === undefined) return;
+  throw new StrongroomError(
+    'mount.in-use',
+    'Cannot mount the engine: a namespace has this name, and policies could not tell them apart',
+  );
+}
+
 /** Two mounts never share a path, and none lies inside another. */
 async function refuseOverlap(
   storage: StorageTransaction,
@@ -143,7 +156,7 @@ async function refuseOverlap(
 ): Promise<void> {
   const inUse = (why: string) =>
     new StrongroomError('mount.in-use', `Cannot mount the engine: ${why}`);
-  if (RESERVED.has(segments[0] ?? '')) throw inUse('paths that begin so are reserved');
+  if (isReserved(segments[0] ?? '')) throw inUse('paths that begin so are reserved');
   for (let depth = 1; depth <= segments.length; depth++) {
     if (storage.get(area, segments.slice(0, depth)) !== undefined) {
       throw inUse('another is mounted at this path or above it');

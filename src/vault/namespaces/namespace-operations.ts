@@ -1,7 +1,7 @@
-import { hasCode, hex, StrongroomError } from '../../lib/index.ts';
+import { fromHex, hasCode, hex, StrongroomError } from '../../lib/index.ts';
 import { defineOperation, type Operation, type ProcedureContext } from '../define-operation.ts';
 import type { MessageSpec } from '../operation.ts';
-import { checkName, namespaceSegments, pathSegments } from '../paths.ts';
+import { checkName, isReserved, namespaceSegments, pathSegments } from '../paths.ts';
 import { decodeRecord, encodeRecord, ROOT_NAMESPACE, systemArea, systemKind } from '../places.ts';
 import { putDefaultPolicy } from '../policies/default-policy.ts';
 import type { VaultBackend } from '../ports.ts';
@@ -127,9 +127,30 @@ async function listed(
   }
 }
 
+/**
+ * Policies of the parent say `name/...` for what is inside the namespace, and for what is in a mount
+ * of that name: one of the two would be reached by rules that were meant for the other.
+ */
+async function refuseNameOfMount(
+  storage: StorageView,
+  parent: NamespaceRecord | undefined,
+  name: string,
+): Promise<void> {
+  const inUse = (why: string) =>
+    new StrongroomError('namespace.exists', `Cannot make the namespace: ${why}`);
+  if (isReserved(name))
+    throw inUse('policies could not tell this name from paths of the vault itself');
+  const uuid = parent === undefined ? ROOT_NAMESPACE : fromHex(parent.uuid);
+  const mounts = systemArea(uuid, systemKind.mount);
+  const below = await storage.list(mounts, [name], { limit: 1 });
+  if (storage.get(mounts, [name]) !== undefined || below.names.length > 0) {
+    throw inUse('an engine is mounted under this name, and policies could not tell them apart');
+  }
+}
+
 async function create(backend: VaultBackend, context: ProcedureContext, full: readonly string[]) {
   const uuid = context.random.bytes(UUID_BYTES);
-  const check = (storage: StorageView) => {
+  const check = async (storage: StorageView) => {
     if (read(storage, full) !== undefined) {
       throw new StrongroomError(
         'namespace.exists',
@@ -137,8 +158,9 @@ async function create(backend: VaultBackend, context: ProcedureContext, full: re
       );
     }
     const parent = full.slice(0, -1);
-    if (parent.length > 0 && read(storage, parent)?.deleting !== undefined) throw notFound();
-    if (parent.length > 0 && read(storage, parent) === undefined) throw notFound();
+    const above = parent.length === 0 ? undefined : read(storage, parent);
+    if (parent.length > 0 && (above === undefined || above.deleting === true)) throw notFound();
+    await refuseNameOfMount(storage, above, full.at(-1) ?? '');
   };
   // First without a key, so that a name that is taken costs nothing.
   await context.transact(check);
@@ -147,7 +169,7 @@ async function create(backend: VaultBackend, context: ProcedureContext, full: re
   try {
     await context.transact(
       async (storage) => {
-        check(storage);
+        await check(storage);
         const record: NamespaceRecord = { uuid: hex(uuid), createdAtMs: context.nowMs };
         storage.put(records, full, encodeRecord(record));
         storage.put(ids, [hex(uuid)], encodeRecord({ path: full.join('/') }));

@@ -53,6 +53,22 @@ describe('a namespace', () => {
     expect(await v.codeOf('token.lookup', { token }, { namespace: 'ab' })).toBe('auth.bad-token');
   });
 
+  it('has no name that policies of its parent could take for a mount, nor has a mount', async () => {
+    for (const path of ['secret', 'sys', 'auth', 'identity', 'cubbyhole']) {
+      expect(await v.codeOf('namespace.create', { path })).toBe('namespace.exists');
+    }
+    await make('a');
+    await v.call('namespace.mount', { path: 'x/y', type: 'kv' }, { namespace: 'a' });
+    expect(await v.codeOf('namespace.create', { path: 'a/x' })).toBe('namespace.exists');
+    await make('a/secret');
+    const mount = (path: string, namespace: string) =>
+      v.codeOf('namespace.mount', { path, type: 'kv' }, { namespace });
+    expect(await mount('a', '')).toBe('mount.in-use');
+    expect(await mount('a/b', '')).toBe('mount.in-use');
+    expect(await mount('secret/b', 'a')).toBe('mount.in-use');
+    expect(await mount('y', 'a')).toBe('ok');
+  });
+
   it('nests, and is listed with those beside it only', async () => {
     await make('a');
     await make('b', 'a');
