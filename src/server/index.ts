@@ -6,4 +6,4 @@ export {
 } from './config/index.ts';
 export { wantRebuild } from './integrity/rebuild-note.ts';
 export { type RunningNode, startNode } from './node.ts';
-export { openSnapshotFile, type SnapshotHeader } from './snapshots/snapshot-file.ts';
+export { verifySnapshotFile } from './snapshots/snapshot-file.ts';

@@ -3,6 +3,7 @@ export type { KeyRange } from './codec/records.ts';
 export { decodeTransaction, encodeTransaction } from './codec/transaction-codec.ts';
 export { transactionLimits } from './limits.ts';
 export { type OpenStoreOptions, openStore } from './open-store.ts';
+export { verifySnapshot } from './snapshot/read-snapshot.ts';
 export type { AppliedListener, Store } from './store.ts';
 export type {
   RangeRead,

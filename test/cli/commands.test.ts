@@ -377,6 +377,16 @@ describe('operator', () => {
     expect(() => statSync(`${file}.partial`)).toThrow(/ENOENT/);
   });
 
+  it('snapshot save that cannot write says where, and streams into what is no file', async () => {
+    const world = { snapshot: [new Uint8Array([1, 2])] };
+    const save = (file: string) => run(['operator', 'snapshot', 'save', file], {}, world);
+    const bad = await save('/nonexistent/s.snap');
+    expect([bad.status, bad.err]).toEqual([1, expect.stringContaining('cli.file-unwritable')]);
+    expect((await save('/dev/full')).err).toContain('ENOSPC');
+    expect((await save('/dev/null')).status).toBe(0);
+    expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
+
   it('snapshot restore and namespace delete want --yes', async () => {
     expect((await run(['operator', 'snapshot', 'restore', 'x'])).err).toContain('--yes');
     expect((await run(['namespace', 'delete', 'x'])).err).toContain('--yes');

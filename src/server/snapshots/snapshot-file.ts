@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { StrongroomError } from '../../lib/index.ts';
 import type { LogIndex, NodeId, SnapshotMeta, Term } from '../../raft/index.ts';
+import { CodecError, verifySnapshot } from '../../store/index.ts';
 
 const MAGIC = 'strongroom snapshot 1\n';
 const LENGTH_BYTES = 4;
@@ -55,6 +56,33 @@ export async function openSnapshotFile(bytes: AsyncIterable<Uint8Array>): Promis
     },
     chunks: frames,
   };
+}
+
+/**
+ * Reads a file to its end and checks all that can be checked without a seal.
+ *
+ * @returns its header, and how many bytes its content has.
+ * @throws StrongroomError `store.snapshot-invalid`
+ */
+export async function verifySnapshotFile(
+  file: AsyncIterable<Uint8Array>,
+): Promise<{ readonly header: SnapshotHeader; readonly bytes: number }> {
+  const { header, meta, chunks } = await openSnapshotFile(file);
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  }
+  try {
+    await verifySnapshot(meta, counted());
+  } catch (error) {
+    // The store speaks to nodes that install a snapshot; here somebody looks at a file.
+    const why = error instanceof StrongroomError ? error.cause : undefined;
+    throw why instanceof CodecError ? invalid(why.message, error) : error;
+  }
+  return { header, bytes };
 }
 
 async function* readFrames(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { StrongroomError } from '../../../lib/index.ts';
 import { readSecretText } from '../../input/secret-text.ts';
@@ -58,32 +58,40 @@ export function snapshotCommand(act: Act): Command {
 
 async function save(session: Session, path: string): Promise<void> {
   const client = await session.client();
-  const beside = `${path}.partial`;
-  const file = await open(beside, 'w', 0o600);
+  // A pipe or device is written to as it is; a file gets its name only when it is whole: a backup job
+  // must not keep half a snapshot.
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => true,
+  );
+  const beside = isFile ? `${path}.partial` : path;
   let bytes = 0;
   try {
-    for await (const chunk of client.saveSnapshot(session.io.signal)) {
-      await file.write(chunk);
-      bytes += chunk.length;
+    const file = await open(beside, 'w', 0o600);
+    try {
+      for await (const chunk of client.saveSnapshot(session.io.signal)) {
+        await file.writeFile(chunk);
+        bytes += chunk.length;
+      }
+      if (isFile) await file.sync();
+    } finally {
+      await file.close();
     }
-    await file.sync();
+    if (isFile) await rename(beside, path);
   } catch (error) {
-    await file.close();
-    await rm(beside, { force: true });
-    throw error;
+    if (isFile) await rm(beside, { force: true });
+    if (error instanceof StrongroomError) throw error;
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new StrongroomError('cli.file-unwritable', `Cannot write ${path}: ${why}`, {
+      cause: error,
+    });
   }
-  await file.close();
-  // Under its own name only when it is whole: a backup job must not keep half a snapshot.
-  await rename(beside, path);
   session.printDone(`Saved ${bytes} bytes to ${path}`, { file: path, bytes });
 }
 
 async function inspect(session: Session, path: string): Promise<void> {
-  const { openSnapshotFile } = await import('../../../server/index.ts');
-  const { header, chunks } = await openSnapshotFile(chunksOf(session.io, path));
-  let bytes = 0;
-  // To the end: only then is it known that nothing was cut off.
-  for await (const chunk of chunks) bytes += chunk.length;
+  const { verifySnapshotFile } = await import('../../../server/index.ts');
+  const { header, bytes } = await verifySnapshotFile(chunksOf(session.io, path));
   const facts = { ...header, bytes };
   session.print({
     document: facts,
