@@ -11,6 +11,7 @@ import { RequestMetrics } from './request-metrics.ts';
 import type { Caller } from './tokens/caller.ts';
 import { takeUse } from './tokens/token-uses.ts';
 import { TransactionRunner, throwIfAborted } from './transaction-runner.ts';
+import { TurnBudget } from './turn-budget.ts';
 import type { VaultAnswer, VaultRequest } from './vault.ts';
 import { WriteRunner } from './write-runner.ts';
 
@@ -25,6 +26,7 @@ export class Pipeline {
   readonly #metrics: RequestMetrics;
   readonly #runner: TransactionRunner;
   readonly #writes: WriteRunner;
+  readonly #turns: TurnBudget;
   #inFlight = 0;
 
   constructor(parts: PipelineParts) {
@@ -34,6 +36,7 @@ export class Pipeline {
       parts.backend.commit(tx, signal),
     );
     this.#writes = new WriteRunner(parts, this.#runner);
+    this.#turns = new TurnBudget(parts.clock);
   }
 
   /** @throws StrongroomError */
@@ -81,6 +84,10 @@ export class Pipeline {
         request.consistency ?? { kind: 'linearizable' },
         request.signal,
       );
+      // All that waited for the same index come from there in one turn.
+      const turn = this.#turns.enter();
+      if (turn !== undefined) await turn;
+      throwIfAborted(request.signal);
     }
     const namespace = this.#parts.namespaces.resolve(request.namespace);
     const journey: Journey = {
@@ -119,6 +126,8 @@ export class Pipeline {
     await this.#parts.auditor.request(audited);
     let answer: Plain;
     try {
+      const turn = this.#turns.enter();
+      if (turn !== undefined) await turn;
       answer =
         operation.run.kind === 'port'
           ? withRevision(
