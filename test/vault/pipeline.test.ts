@@ -87,6 +87,12 @@ describe('bad input', () => {
     ['data not in UTF-8', 'kv.put', { ...at('a'), data: Buffer.of(0xff) }, 'kv.invalid-data'],
     ['no data', 'kv.put', at('a'), 'kv.invalid-data'],
     [
+      'a byte order mark',
+      'kv.put',
+      { ...at('a'), data: Buffer.from('\ufeff{}') },
+      'kv.invalid-data',
+    ],
+    [
       'data that nests too deep',
       'kv.put',
       { ...at('a'), data: Buffer.from(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`) },

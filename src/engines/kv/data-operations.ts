@@ -1,12 +1,12 @@
-import { StrongroomError, utf8Bytes } from '../../lib/index.ts';
+import { StrongroomError, utf8Bytes, utf8Text } from '../../lib/index.ts';
 import { defineOperation, folderSegments, type Operation, pageOf } from '../../vault/index.ts';
 import { mergePatch } from './merge-patch.ts';
 import * as messages from './messages.ts';
 import {
   checkAndSet,
+  checkData,
   isDeleted,
   kinds,
-  parseData,
   readConfig,
   Secret,
   secretNotFound,
@@ -36,7 +36,7 @@ function put(): Operation {
     run: {
       kind: 'write',
       handle(context, { path, data, cas }) {
-        parseData(data);
+        checkData(data);
         return writeVersion(context, path, data, cas);
       },
     },
@@ -56,7 +56,7 @@ function patch(): Operation {
       kind: 'write',
       handle(context, { path, data, cas }) {
         const { storage, mount, nowMs } = context;
-        const change = parseData(data);
+        checkData(data);
         const secret = new Secret(storage, mount, path);
         const record = secret.requireRecord();
         checkAndSet(record, readConfig(storage, mount), cas);
@@ -66,7 +66,7 @@ function patch(): Operation {
             ? undefined
             : secret.data(record.currentVersion);
         if (present === undefined) throw secretNotFound();
-        const merged = utf8Bytes(JSON.stringify(mergePatch(parseData(present), change)));
+        const merged = utf8Bytes(mergePatch(utf8Text(present), utf8Text(data)));
         if (merged.length > messages.DATA_BYTES_MAX) {
           throw new StrongroomError(
             'request.too-large',

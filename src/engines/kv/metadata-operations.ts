@@ -3,6 +3,7 @@ import { defineOperation, type Operation, type WriteContext } from '../../vault/
 import * as messages from './messages.ts';
 import {
   checkCustomMetadata,
+  DELETE_AFTER_MS_MAX,
   kinds,
   MAX_VERSIONS_MAX,
   type MountConfig,
@@ -192,6 +193,12 @@ function withSettings<T extends MountConfig>(before: T, asked: Settings): T {
     throw new StrongroomError(
       'request.invalid',
       `Cannot keep so many versions of a secret: maxVersions is at most ${MAX_VERSIONS_MAX}`,
+    );
+  }
+  if ((asked.deleteVersionAfterMs ?? 0) > DELETE_AFTER_MS_MAX) {
+    throw new StrongroomError(
+      'request.invalid',
+      `Cannot keep versions so long: deleteVersionAfterMs is at most ${DELETE_AFTER_MS_MAX}, a hundred years; 0 is for ever`,
     );
   }
   return {

@@ -20,6 +20,8 @@ export const kinds = { config: 1, metadata: 2, data: 3 } as const;
 export const MAX_VERSIONS_DEFAULT = 10;
 /** A secret's history is one record, rewritten with each version. */
 export const MAX_VERSIONS_MAX = 1000;
+/** A hundred years: what ends later has no date that every client can show. */
+export const DELETE_AFTER_MS_MAX = 100 * 365 * 86_400_000;
 /** How deep the JSON of a secret may nest. */
 const DEPTH_MAX = 100;
 const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
@@ -150,12 +152,13 @@ export function checkAndSet(
   );
 }
 
-/** @returns the object. @throws StrongroomError `kv.invalid-data` */
-export function parseData(data: Uint8Array): Record<string, unknown> {
+/** Whether it is what a secret may be: a JSON object. @throws StrongroomError `kv.invalid-data` */
+export function checkData(data: Uint8Array): void {
   if (depthOf(data) > DEPTH_MAX) throw invalidData(`it is deeper than ${DEPTH_MAX}`);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+    // With a byte order mark it is no JSON to other readers.
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data));
   } catch (error) {
     // The parser's own message quotes the secret, so it is not passed on.
     throw invalidData(error instanceof SyntaxError ? 'it is not JSON' : 'it is not UTF-8');
@@ -163,7 +166,6 @@ export function parseData(data: Uint8Array): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidData('it is not a JSON object');
   }
-  return value as Record<string, unknown>;
 }
 
 /** How deep JSON text nests at most, without parsing it: parsing and printing would recurse. */

@@ -186,17 +186,50 @@ describe('patching', () => {
       ['{}', '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'],
     ] as const;
     for (const [target, patch, result] of examples) {
-      expect(mergePatch(object(target), object(patch))).toEqual(object(result));
+      expect(object(mergePatch(target, patch))).toEqual(object(result));
     }
   });
 
   it('twice is the same as once', () => {
-    const object = fc.dictionary(fc.string(), fc.jsonValue());
+    const object = fc.dictionary(fc.string(), fc.jsonValue()).map((one) => JSON.stringify(one));
     fc.assert(
       fc.property(object, object, (target, patch) => {
         const once = mergePatch(target, patch);
         expect(mergePatch(once, patch)).toEqual(once);
       }),
+    );
+  });
+
+  it('is what RFC 7396 says, whatever the two are and however they are laid out', () => {
+    const object = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue());
+    const merge = (target: unknown, patch: unknown): unknown => {
+      if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+      const before =
+        typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {};
+      const out = new Map(Object.entries(before));
+      for (const [name, value] of Object.entries(patch)) {
+        if (value === null) out.delete(name);
+        else out.set(name, merge(out.get(name), value));
+      }
+      return Object.fromEntries(out);
+    };
+    fc.assert(
+      fc.property(object, object, fc.constantFrom('', ' ', '\n\t'), (target, patch, gap) => {
+        const text = (value: unknown) => JSON.stringify(value, undefined, gap);
+        expect(JSON.parse(mergePatch(text(target), text(patch)))).toEqual(
+          JSON.parse(text(merge(JSON.parse(text(target)), JSON.parse(text(patch))))),
+        );
+      }),
+    );
+  });
+
+  it('leaves numbers alone that JavaScript would write as others', async () => {
+    const target = '{"id": 12345678901234567890, "list": [1.10, "]}"], "in": {"x": 1e400}, "y": 1}';
+    await v.call('kv.put', { ...at(), data: Buffer.from(target) });
+    await v.call('kv.patch', { ...at(), data: Buffer.from('{"y": 2, "z": 0.10}') });
+    const { data } = await v.call('kv.get', at());
+    expect(Buffer.from(data as Uint8Array).toString()).toBe(
+      '{"id":12345678901234567890,"list":[1.10, "]}"],"in":{"x":1e400},"y":2,"z":0.10}',
     );
   });
 });
@@ -220,6 +253,16 @@ describe('rolling back', () => {
 });
 
 describe('metadata', () => {
+  it('takes no time after which versions go that no date can show', async () => {
+    const century = 100 * 365 * 86_400_000;
+    const ends = (deleteVersionAfterMs: number) =>
+      v.codeOf('kv.putMetadata', { ...at(), deleteVersionAfterMs });
+    expect(await ends(century)).toBe('ok');
+    expect(await ends(century + 1)).toBe('request.invalid');
+    const config = { mount: 'secret', deleteVersionAfterMs: Number.MAX_SAFE_INTEGER };
+    expect(await v.codeOf('kv.putConfig', config)).toBe('request.invalid');
+  });
+
   it('can be there before any data', async () => {
     await v.call('kv.putMetadata', { ...at(), customMetadata: { entries: { owner: 'ada' } } });
     expect(await metadata()).toMatchObject({
