@@ -24,6 +24,12 @@ export async function* watchSecrets(
   const { backend, namespaces, records, clock } = parts;
   records.barrier();
   await backend.freshen(request.consistency ?? { kind: 'linearizable' }, request.signal);
+  if (request.afterRevision > backend.store.revision) {
+    // Of a node that is ahead of this one: wait. Of another cluster, or from before a restore: refuse,
+    // or all that happens until then would be passed over in silence.
+    const seen = { kind: 'at-least', revision: request.afterRevision } as const;
+    await backend.freshen(seen, request.signal);
+  }
   const namespace = namespaces.resolve(request.namespace);
   const { engine, mount, watching } = find(parts, engines, request);
   const folder = folderSegments(request.path, 'path');

@@ -160,7 +160,10 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
       set.loseNextResult = false;
       throw new StrongroomError('raft.outcome-unknown', 'Leadership changed');
     },
-    freshen: () => Promise.resolve(),
+    async freshen(consistency) {
+      if (consistency.kind !== 'at-least' || consistency.revision <= store.revision) return;
+      throw new StrongroomError('replication.unknown-revision', 'No such revision was made');
+    },
     forward(request) {
       forwarded.push(request);
       return Promise.resolve({ payload: { forwarded: true } });

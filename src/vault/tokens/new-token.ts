@@ -91,8 +91,8 @@ function policiesOf(options: {
     return [ROOT_POLICY_NAME];
   }
   if (!request.noDefaultPolicy) wanted.add(DEFAULT_POLICY_NAME);
-  else if (asked.length > 0 && !asked.includes(DEFAULT_POLICY_NAME))
-    wanted.delete(DEFAULT_POLICY_NAME);
+  // Not even from the parent; but what is asked for by name is given.
+  else if (!asked.includes(DEFAULT_POLICY_NAME)) wanted.delete(DEFAULT_POLICY_NAME);
   // Policies of another namespace are other policies, though they have the same name.
   const isAbroad = caller.namespace.path !== options.namespace.path;
   if (!caller.acl.isRoot && !options.hasSudo) {
@@ -119,8 +119,14 @@ function ttlOf(
   );
   if (wanted <= bound) return wanted;
   if (request.ttlMs > 0)
-    warnings.push(`The TTL was cut from ${wanted} ms to the most allowed, ${bound} ms`);
+    warnings.push(
+      `The TTL was cut from ${inSeconds(wanted)} to the most allowed, ${inSeconds(bound)}`,
+    );
   return bound;
+}
+
+function inSeconds(ms: number): string {
+  return `${ms / 1000} s`;
 }
 
 /** When a renewal at `nowMs` makes the token end. @throws StrongroomError `token.not-renewable` */

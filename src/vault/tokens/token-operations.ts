@@ -1,11 +1,14 @@
+import { StrongroomError } from '../../lib/index.ts';
 import {
   defineOperation,
   type Operation,
   type ReadContext,
   type WriteContext,
 } from '../define-operation.ts';
+import type { NamespaceRef } from '../namespaces/namespace-record.ts';
 import { relativePath } from '../namespaces/namespace-registry.ts';
 import { systemArea, systemKind } from '../places.ts';
+import { ROOT_POLICY_NAME } from '../policy/default-policies.ts';
 import { pageOf } from '../revision-field.ts';
 import type { StorageTransaction, StorageView } from '../storage/storage.ts';
 import { type Authenticator, permissionDenied } from './authenticator.ts';
@@ -60,10 +63,23 @@ function createOperation(parts: TokenParts): Operation {
         // Read, so that a parent that is revoked at this moment makes this conflict.
         if (record.parent !== undefined) requireAlive(context.storage, caller);
         addToken(context.storage, place, record);
-        return { ...described(record, nowMs), token, warnings };
+        const absent = absentPolicies(context.storage, namespace, record.policies);
+        return { ...described(record, nowMs), token, warnings: [...warnings, ...absent] };
       },
     },
   });
+}
+
+/** A name may get its policy later; until then it allows nothing, which nobody expects. */
+function absentPolicies(
+  storage: StorageView,
+  namespace: NamespaceRef,
+  names: readonly string[],
+): readonly string[] {
+  const area = systemArea(namespace.uuid, systemKind.policy);
+  return names
+    .filter((name) => name !== ROOT_POLICY_NAME && !storage.has(area, [name]))
+    .map((name) => `Policy "${name}" does not exist`);
 }
 
 function lookupOperations(parts: TokenParts): readonly Operation[] {
@@ -260,6 +276,12 @@ function find(
   request: { readonly token: string; readonly accessor: string },
 ): { readonly place: TokenPlace; readonly record: TokenRecord; readonly caller: Caller } {
   const { namespace, nowMs, storage } = context;
+  if ((request.token === '') === (request.accessor === '')) {
+    throw new StrongroomError(
+      'request.invalid',
+      'Cannot tell which token is meant: name it by "token" or by "accessor", not both',
+    );
+  }
   const caller =
     request.token === ''
       ? parts.authenticator.findByHash(

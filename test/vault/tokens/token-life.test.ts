@@ -137,6 +137,28 @@ describe('policies of a new token', () => {
       'default',
       'p',
     ]);
+    const parent = await v.tokenWith(MAKER);
+    const inherited = await v.call('token.create', { noDefaultPolicy: true }, { token: parent });
+    expect(inherited['policies']).not.toContain('default');
+  });
+
+  it('that do not exist are told', async () => {
+    await v.call('policy.put', { name: 'there', policy: 'path "a" { capabilities = ["read"] }' });
+    const { warnings } = await v.call('token.create', { policies: ['there', 'not-there'] });
+    expect(warnings).toEqual(['Policy "not-there" does not exist']);
+    expect((await v.call('token.create'))['warnings']).toEqual([]);
+  });
+});
+
+describe('a token that is named', () => {
+  it('is named by itself or by its accessor, and not by both', async () => {
+    const { token, accessor } = await v.call('token.create', { policies: ['default'] });
+    const both = { token, accessor };
+    for (const operation of ['token.lookup', 'token.renew', 'token.revoke']) {
+      expect(await v.codeOf(operation, both)).toBe('request.invalid');
+      expect(await v.codeOf(operation, {})).toBe('request.invalid');
+    }
+    expect(await v.codeOf('token.lookup', { accessor })).toBe('ok');
   });
 });
 
