@@ -16,7 +16,7 @@ import {
 } from './certificates/index.ts';
 import { type Identity, newClusterId, readIdentity, writeIdentity } from './cluster/identity.ts';
 import { joinCluster } from './cluster/join-cluster.ts';
-import type { NodeConfig } from './config/index.ts';
+import { makeDataDir, type NodeConfig } from './config/index.ts';
 
 export interface NodeAddresses {
   readonly api: string;
@@ -45,12 +45,18 @@ export async function openIdentity(
     readonly signal: Cancellation;
   },
 ): Promise<{ readonly identity: Identity; readonly tls: NodeTls }> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(config.dataDir);
   const identity = await readIdentity(config.dataDir);
   if (identity !== undefined) {
     const tls = await loadNodeTls(config.dataDir);
     refuseOther(identity, tls, config);
     checkCertificate(tls, options.clock.wallMs());
+    if (identity.founder && config.join !== undefined) {
+      options.log.warn(
+        { clusterId: identity.clusterId, dataDir: config.dataDir },
+        'This node founded a cluster of its own and joins no other; empty its data directory to have it join',
+      );
+    }
     return { identity, tls };
   }
   const made = config.bootstrap

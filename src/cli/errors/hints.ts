@@ -9,7 +9,7 @@ export const hints: Readonly<Record<string, string>> = {
     'is the address right (STRONGROOM_ADDR, --address), is the node up, and is its CA given (STRONGROOM_CACERT)?',
   'cluster.join-refused': 'make a new join token: "strongroom operator members join-token"',
   'config.invalid': 'mend the file; docs/configuration.md lists every field',
-  'config.unreadable': 'name the file with -c',
+  'config.unreadable': 'name the right file, with -c or in the configuration',
   'raft.no-leader':
     'wait a moment and retry; if it stays so, see "strongroom operator members list"',
   'raft.outcome-unknown': 'the write may have been made: read it back before writing again',

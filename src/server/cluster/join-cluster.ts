@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { connect } from '../../client/index.ts';
 import { type Cancellation, type Clock, StrongroomError, withTimeout } from '../../lib/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -9,7 +8,7 @@ import {
   type NodeTls,
   parseJoinToken,
 } from '../certificates/index.ts';
-import type { NodeConfig } from '../config/index.ts';
+import { type NodeConfig, readNamedFile } from '../config/index.ts';
 import type { Identity } from './identity.ts';
 import { memberSchema } from './member.ts';
 
@@ -22,7 +21,7 @@ const PAUSE_MS = 1_000;
  * again, with the same key, while the cluster has no leader or cannot be reached: an answer that was
  * lost is then given once more.
  *
- * @throws StrongroomError `cluster.join-refused` and whatever else asking again cannot mend.
+ * @throws StrongroomError `cluster.join-refused`, `config.unreadable`, and whatever else asking again cannot mend.
  */
 export async function joinCluster(
   config: NodeConfig,
@@ -41,7 +40,9 @@ export async function joinCluster(
       `Cannot start node "${config.name}": its data directory is empty, and the configuration has neither bootstrap nor join`,
     );
   }
-  const joinToken = (await readFile(join.tokenFile, 'utf8')).trim();
+  const joinToken = (await readNamedFile(join.tokenFile, 'the join token')).trim();
+  const ca =
+    join.caFile === undefined ? undefined : await readNamedFile(join.caFile, "the cluster's CA");
   const { caFingerprint } = parseJoinToken(joinToken);
   const request = await createCertificateRequest({ name: config.name });
   let last: unknown;
@@ -52,12 +53,7 @@ export async function joinCluster(
       using signal = withTimeout(options.signal, CALL_MS);
       const trust = join.insecurePlaintext
         ? { insecurePlaintext: true }
-        : {
-            ca:
-              join.caFile === undefined
-                ? await fetchPinnedCa(address, caFingerprint, signal)
-                : await readFile(join.caFile, 'utf8'),
-          };
+        : { ca: ca ?? (await fetchPinnedCa(address, caFingerprint, signal)) };
       await using client = await connect({ addresses: [address], ...trust });
       const answer = await client.call(
         'cluster.join',
