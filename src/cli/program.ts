@@ -8,6 +8,7 @@ import { loginCommand } from './commands/login.ts';
 import { namespaceCommand, secretsCommand } from './commands/namespace.ts';
 import { operatorCommand } from './commands/operator/index.ts';
 import { policyCommand } from './commands/policy.ts';
+import { printCommand } from './commands/print.ts';
 import { serverCommand } from './commands/server.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCommand } from './commands/token.ts';
@@ -16,7 +17,9 @@ import { versionCommand } from './commands/version.ts';
 import { watchCommand } from './commands/watch.ts';
 import { exitStatus, exitStatusOf } from './errors/exit-status.ts';
 import { explainFailure } from './errors/explain.ts';
+import { usageError } from './errors/usage.ts';
 import { normaliseFlags } from './input/arguments.ts';
+import { plainWords } from './input/wanted-help.ts';
 import type { CliIo } from './io.ts';
 import { Options } from './options.ts';
 import { formats } from './output/document.ts';
@@ -41,6 +44,7 @@ export function createProgram(io: CliIo, outcome: Outcome): Command {
     kvCommand(act),
     tokenCommand(act),
     loginCommand(act),
+    printCommand(act),
     policyCommand(act),
     namespaceCommand(act),
     secretsCommand(act),
@@ -53,12 +57,12 @@ export function createProgram(io: CliIo, outcome: Outcome): Command {
     versionCommand(act),
   ];
   for (const command of commands) program.addCommand(command);
-  configure(program, io);
+  configure(program, io, outcome, program.name());
   return program;
 }
 
 /** Commander prints through `io` and never ends the process. */
-function configure(command: Command, io: CliIo): void {
+function configure(command: Command, io: CliIo, outcome: Outcome, path: string): void {
   command
     .exitOverride()
     .showSuggestionAfterError(true)
@@ -67,11 +71,14 @@ function configure(command: Command, io: CliIo): void {
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
-      outputError: (text, write) => write(text.replace(/^error:/, 'Error:')),
+      // Said when the command has ended, in the format that was asked for.
+      outputError: (text) => {
+        outcome.misuse = usageError(path, text);
+      },
       getOutHelpWidth: io.columns,
       getErrHelpWidth: io.columns,
     });
-  for (const inner of command.commands) configure(inner, io);
+  for (const inner of command.commands) configure(inner, io, outcome, `${path} ${inner.name()}`);
 }
 
 /**
@@ -83,14 +90,15 @@ function configure(command: Command, io: CliIo): void {
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   const outcome: Outcome = { status: exitStatus.ok };
   const program = createProgram(io, outcome);
-  const written = args.length === 1 && args[0] === '--version' ? ['version'] : args;
   try {
-    await program.parseAsync(normaliseFlags(written), { from: 'user' });
+    await program.parseAsync(normaliseFlags(plainWords(args), program), { from: 'user' });
     return outcome.status;
-  } catch (error) {
-    if (error instanceof CommanderError)
-      return error.exitCode === 0 ? exitStatus.ok : exitStatus.local;
+  } catch (thrown) {
+    const isUsage = thrown instanceof CommanderError;
+    if (isUsage && outcome.misuse === undefined)
+      return thrown.exitCode === 0 ? exitStatus.ok : exitStatus.local;
     if (io.signal.aborted) return exitStatus.interrupted;
+    const error = isUsage ? outcome.misuse : thrown;
     io.err(explainFailure(error, formatOf(io, new Options(program.opts()))));
     return error instanceof InvariantError ? InvariantError.EXIT_STATUS : exitStatusOf(error);
   }

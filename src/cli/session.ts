@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { StrongroomError } from '../lib/index.ts';
 import type { ApiClient, CliIo, Payload } from './io.ts';
 import { Options } from './options.ts';
 import { type Format, render, type View } from './output/document.ts';
@@ -60,6 +61,8 @@ export type Handler = (session: Session, ...args: string[]) => Promise<number | 
 /** Where the exit status of the command that ran is left. */
 export interface Outcome {
   status: number;
+  /** Why the command line could not be understood. */
+  misuse?: StrongroomError;
 }
 
 /** Turns handlers into commander's actions: opens a session, closes it, keeps the status. */

@@ -41,7 +41,7 @@ export function resolveTarget(io: CliIo, options: Options): Target {
     addresses: parsed.map((one) => one.address),
     caPem: caFile === undefined ? undefined : readTextFile(caFile),
     insecurePlaintext: insecure,
-    token: environment('TOKEN') ?? storedToken(io),
+    token: checkedToken(environment('TOKEN')?.trim() ?? storedToken(io)),
     namespace: (options.text('namespace') ?? environment('NAMESPACE') ?? '').replace(
       /^\/+|\/+$/g,
       '',
@@ -66,6 +66,18 @@ function parseAddress(text: string): { readonly scheme: string; readonly address
     scheme: match?.[1] ?? '',
     address: /:\d+$/.test(host) ? host : `${host}:8200`,
   };
+}
+
+/**
+ * What no token holds is told here, not as a refusal by the cluster that names no reason.
+ * @throws StrongroomError `cli.usage`; the token is not repeated.
+ */
+function checkedToken(token: string | undefined): string | undefined {
+  if (token === undefined || /^[\x21-\x7e]*$/.test(token)) return token;
+  throw new StrongroomError(
+    'cli.usage',
+    'Cannot use the token: it holds a space, a line break or another character that no token has; copy it again',
+  );
 }
 
 function storedToken(io: CliIo): string | undefined {

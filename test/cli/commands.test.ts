@@ -492,3 +492,70 @@ describe('the rest', () => {
     expect(status).toBe(130);
   });
 });
+
+describe('what hands know from vault', () => {
+  const status = { initialized: true, sealed: false, keyringEpoch: 4, rootId: 'r', members: [] };
+
+  it('lists members and rotates the keyring without a further word', async () => {
+    const answers = { 'cluster.status': status, 'seal.rotateKeyring': { revision: 1, epoch: 2 } };
+    for (const args of [['members'], ['members', 'list'], ['raft', 'list-peers']]) {
+      expect((await run(['operator', ...args], answers)).calls).toEqual([['cluster.status', {}]]);
+    }
+    const { calls } = await run(['operator', 'rotate'], answers);
+    expect(calls).toEqual([['seal.rotateKeyring', {}]]);
+    const removed = await run(['operator', 'raft', 'remove-peer', '3'], { 'cluster.remove': {} });
+    expect(removed.calls).toEqual([['cluster.remove', { node: 3 }]]);
+  });
+
+  it('asks whether the vault has begun, and which epoch its keyring has', async () => {
+    const asked = (initialized: boolean) =>
+      run(['operator', 'init', '-status'], { 'seal.status': { ...status, initialized } });
+    expect((await asked(true)).status).toBe(0);
+    expect((await asked(false)).status).toBe(2);
+    expect((await run(['operator', 'key-status'], { 'seal.status': status })).out).toContain('4');
+  });
+
+  it('prints the token in use, and takes one with a line break at its end', async () => {
+    const env = { STRONGROOM_TOKEN: 'srt.abc\n' };
+    expect((await run(['print', 'token'], {}, { env })).out).toBe('srt.abc');
+    const answers = { 'token.lookupSelf': { accessor: 'a', policies: ['x'], token: 'srt.abc' } };
+    const { target, out } = await run(['token', 'lookup', '-field=policies'], answers, { env });
+    expect([target?.token, out]).toEqual(['srt.abc', '["x"]']);
+    const shown = await run(['token', 'lookup', '-field=token'], answers, { env });
+    expect([shown.status, shown.out]).toEqual([1, '']);
+    const torn = await run(['status'], {}, { env: { STRONGROOM_TOKEN: 'srt.a b' } });
+    expect(torn.err).toContain('copy it again');
+    expect(torn.err).not.toContain('srt.a b');
+  });
+
+  it('revokes without children by mode, and makes service tokens', async () => {
+    const answers = { 'token.revokeOrphan': {}, 'token.create': auth };
+    const revoked = await run(['token', 'revoke', '-mode=orphan', '-accessor=a'], answers);
+    expect(revoked.calls).toEqual([['token.revokeOrphan', { accessor: 'a' }]]);
+    const made = await run(
+      ['token', 'create', '-type=service', '-renewable=false', '-orphan=true', '-num-uses=2'],
+      answers,
+    );
+    expect(made.calls[0]?.[1]).toMatchObject({ renewable: false, noParent: true, numUses: 2 });
+    expect((await run(['token', 'create', '-type=batch'], answers)).status).toBe(1);
+  });
+
+  it('writes paths of namespaces and mounts with a final slash, and kv by its version', async () => {
+    const answers = { 'namespace.create': { path: 'a' }, 'namespace.mount': {} };
+    const made = await run(['namespace', 'create', 'a/'], answers);
+    expect(made.calls).toEqual([['namespace.create', { path: 'a' }]]);
+    for (const args of [['kv-v2'], ['kv', '-version=2']]) {
+      const { calls } = await run(['secrets', 'enable', '-path=s/', ...args], answers);
+      expect(calls[0]?.[1]).toMatchObject({ path: 's', type: 'kv' });
+    }
+    expect((await run(['secrets', 'enable', '-version=1', 'kv'], answers)).status).toBe(1);
+  });
+
+  it('makes a join token for the region that is named, whichever flag names it', async () => {
+    const answers = { 'cluster.createJoinToken': { joinToken: 'srj.x', expiresAtMs: 1 } };
+    for (const flag of ['--region', '--node-region']) {
+      const args = ['operator', 'members', 'join-token', '--kind', 'replica', flag, 'eu'];
+      expect((await run(args, answers)).calls[0]?.[1]).toMatchObject({ region: 'eu' });
+    }
+  });
+});

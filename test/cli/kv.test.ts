@@ -245,3 +245,66 @@ describe('the other kv commands', () => {
     expect(JSON.parse(json.err)).toMatchObject({ error: { code: 'seal.sealed' } });
   });
 });
+
+describe('numbers that JavaScript would alter', () => {
+  const json = '{"id":12345678901234567890,"list":[1.10,"7"],"n":1e400,"text":"9.10"}';
+  const answers = { 'kv.put': written, 'kv.get': { ...secret, data: utf8Bytes(json) } };
+
+  it('are written as they were given', async () => {
+    const { calls } = await run(['kv', 'put', 'secret/x', '-'], answers, { stdin: json });
+    expect(utf8Text(calls[0]?.[1]['data'] as Uint8Array)).toBe(json);
+  });
+
+  it('are shown as they are, in every format', async () => {
+    const get = async (...flags: string[]) =>
+      (await run(['kv', 'get', 'secret/x', ...flags], answers)).out;
+    expect(await get()).toMatch(/^id +12345678901234567890$/m);
+    expect(await get()).toContain('[1.10 7]');
+    expect(await get('-field=id')).toBe('12345678901234567890');
+    expect(await get('-field=list')).toBe('[1.10 7]');
+    expect(await get('-format=yaml')).toContain('  id: 12345678901234567890\n');
+    const shown = await get('-format=json');
+    expect(shown).toContain('"id": 12345678901234567890,');
+    expect(shown).toContain('"n": 1e400,');
+    expect(shown).toContain('"text": "9.10"');
+    expect(await get('-field=id', '-format=json')).toBe('12345678901234567890\n');
+  });
+
+  it('do not make JSON of what is none', async () => {
+    for (const stdin of ['{"a":01}', '{"a":1.}', '{"a":-}', '{"a":1e}', '{1:2}']) {
+      const { status, err } = await run(['kv', 'put', 'secret/x', '-'], answers, { stdin });
+      expect([status, err]).toEqual([1, expect.stringContaining('not valid JSON')]);
+    }
+  });
+});
+
+describe('kv patch -method=rw', () => {
+  it('writes what it read with the changes, if nothing came in between', async () => {
+    const answers = { 'kv.get': secret, 'kv.put': written };
+    const args = ['kv', 'patch', '-method=rw', 'secret/x', 'user=b', '-remove-data=password'];
+    const { calls, status } = await run(args, answers);
+    expect([status, calls.map(([operation]) => operation)]).toEqual([0, ['kv.get', 'kv.put']]);
+    expect(calls[1]?.[1]).toMatchObject({ cas: 3 });
+    expect(dataOf(calls[1]?.[1])).toEqual({ user: 'b' });
+  });
+});
+
+describe('kv list -mount', () => {
+  it('lists all of it without a path', async () => {
+    const { calls } = await run(['kv', 'list', '-mount=secret'], { 'kv.list': { names: [] } });
+    expect(calls[0]?.[1]).toMatchObject({ mount: 'secret', path: '' });
+    expect((await run(['kv', 'list'])).status).toBe(1);
+  });
+});
+
+describe('a duration or date that is long', () => {
+  it('is shown to its end, and never breaks a command that was carried out', async () => {
+    const metadata = { deleteVersionAfterMs: 12_319_000, versions: [] };
+    const { out } = await run(['kv', 'metadata', 'get', 'secret/x'], {
+      'kv.getMetadata': metadata,
+    });
+    expect(out).toContain('3h25m19s');
+    const answer = { ...written, version: { ...version, deletedAtMs: 9_008_994_879_292_800 } };
+    expect((await run(['kv', 'put', 'secret/x', 'a=b'], { 'kv.put': answer })).status).toBe(0);
+  });
+});

@@ -73,9 +73,55 @@ describe('the command line', () => {
   });
 
   it('takes long flags with one dash, and leaves values alone', () => {
-    expect(
-      normaliseFlags(['kv', 'get', '-format=json', '-field', 'a', '-', '-a', 'x', '--', '-format']),
-    ).toEqual(['kv', 'get', '--format=json', '--field', 'a', '-', '-a', 'x', '--', '-format']);
+    const written = (line: string) => normaliseFlags(line.split(' '), program).join(' ');
+    expect(written('kv get -format=json -field a - -a x -- -format')).toBe(
+      'kv get --format=json --field a - -a x -- -format',
+    );
+    expect(written('kv put s/a key=-orphan=true')).toBe('kv put s/a key=-orphan=true');
+  });
+
+  it.each([
+    ['-orphan=true', '--orphan'],
+    ['-orphan=false', ''],
+    ['-renewable=false', '--no-renewable'],
+    ['-renewable=true', ''],
+    ['-no-default-policy=true', '--no-default-policy'],
+    ['-ns=a/b', '--namespace=a/b'],
+    ['-num-uses 3', '--use-limit 3'],
+    ['-cas-required s/a', '--cas-required=true s/a'],
+    ['-cas-required', '--cas-required=true'],
+    ['-cas-required false s/a', '--cas-required false s/a'],
+    ['-cas-required=false s/a', '--cas-required=false s/a'],
+    ['-description=true', '--description=true'],
+  ])('takes %s as vault does', (given, taken) => {
+    expect(normaliseFlags(given.split(' '), program).join(' ')).toBe(taken);
+  });
+
+  it('answers whoever asks for help or its version, however that is asked', async () => {
+    for (const args of [['-v'], ['-version'], ['--version'], ['version']]) {
+      expect(await run(args)).toMatchObject({
+        status: 0,
+        out: expect.stringMatching(/^Strongroom /),
+      });
+    }
+    const { status, out } = await run(['help', 'kv', 'put']);
+    expect([status, out]).toEqual([0, expect.stringContaining('Usage: strongroom kv put')]);
+    expect((await run(['help'])).out).toContain('Usage: strongroom ');
+  });
+
+  it('says what to do next when it is not understood, to programs too', async () => {
+    const { status, err } = await run(['kv', 'put']);
+    expect(status).toBe(1);
+    expect(err).toContain(`"strongroom kv put": missing required argument 'path'`);
+    expect(err).toContain('Code:  cli.usage');
+    expect(err).toContain('Next:  "strongroom kv put --help"');
+    const json = JSON.parse((await run(['kv', 'gte', 'x', '-format=json'])).err);
+    expect(json.error.code).toBe('cli.usage');
+    expect(json.error.message).toContain('Did you mean get?');
+    expect(json.error.next).toContain('strongroom kv --help');
+    expect((await run(['read', 'secret/a'])).err).toContain('strongroom kv get');
+    expect((await run(['operator', 'rekey'])).err).toContain('operator rotate kek');
+    expect((await run(['server', '-dev'])).err).toContain('strongroom up');
   });
 });
 
@@ -97,7 +143,9 @@ describe('durations', () => {
     expect(parseDuration('90')).toBe(90_000);
     expect(parseDuration('1m30s')).toBe(90_000);
     expect(parseDuration('250ms')).toBe(250);
-    for (const bad of ['', '1x', '-1s', '1.5h', 'h', ' 1s']) {
+    expect(parseDuration('1.5h')).toBe(5_400_000);
+    expect(parseDuration('2000us')).toBe(2);
+    for (const bad of ['', '1x', '-1s', '1.5', '.5h', '1.h', 'h', ' 1s']) {
       expect(() => parseDuration(bad)).toThrow(StrongroomError);
     }
   });
@@ -116,6 +164,7 @@ describe('completion', () => {
     expect(complete('strongroom', 'kv', '')).toContain('undelete');
     expect(complete('strongroom', '--format', 'json', 'kv', 'get', '--fi')).toEqual(['--field']);
     expect(complete('strongroom', 'st')).toEqual(['status']);
+    expect(complete('strongroom', 'operator', 'raft', 'list')).toEqual(['list-peers']);
   });
 
   it('speaks zsh and fish too', async () => {

@@ -5,7 +5,7 @@ import { collectList, collectPair } from '../input/key-values.ts';
 import { secretPath } from '../input/secret-path.ts';
 import type { Payload } from '../io.ts';
 import { renderKeyValues, renderSection, renderTable } from '../output/table.ts';
-import { durationText, timeText } from '../output/times.ts';
+import { exactDurationText, timeText } from '../output/times.ts';
 import type { Act, Session } from '../session.ts';
 
 const mountFlag = [
@@ -141,7 +141,7 @@ function limitFields(answer: Payload): Readonly<Record<string, unknown>> {
   const after = answer['deleteVersionAfterMs'];
   return {
     cas_required: answer['casRequired'] === true,
-    delete_version_after: durationText(typeof after === 'number' ? after : 0),
+    delete_version_after: exactDurationText(typeof after === 'number' ? after : 0),
     max_versions: answer['maxVersions'] ?? 0,
   };
 }

@@ -1,8 +1,9 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { StrongroomError, utf8Bytes, utf8Text } from '../../lib/index.ts';
 import { parseCount, parseVersions } from '../input/durations.ts';
+import { parseExactly, plainNumber, stringifyExactly } from '../input/exact-json.ts';
 import { collectList, type JsonObject, readKeyValues } from '../input/key-values.ts';
-import { secretPath } from '../input/secret-path.ts';
+import { type SecretPath, secretPath } from '../input/secret-path.ts';
 import type { Payload } from '../io.ts';
 import { cellText, renderKeyValues, renderSection } from '../output/table.ts';
 import { timeText } from '../output/times.ts';
@@ -84,6 +85,11 @@ function patchCommand(act: Act): Command {
     .option(...mountFlag)
     .option('--cas <version>', 'only if this is the current version', parseCount)
     .option('--remove-data <key>', 'a key to remove (again, or with commas, for more)', collectList)
+    .addOption(
+      new Option('--method <method>', '"rw" reads and writes, for tokens that may not patch')
+        .choices(['patch', 'rw'])
+        .default('patch'),
+    )
     .action(
       act(async (session, path = '', ...data) => {
         const place = secretPath(path, session.options.text('mount'));
@@ -97,10 +103,32 @@ function patchCommand(act: Act): Command {
         }
         printWritten(
           session,
-          await session.call('kv.patch', { ...place, ...encoded(values, session) }),
+          session.options.text('method') === 'rw'
+            ? await readAndWrite(session, place, values)
+            : await session.call('kv.patch', { ...place, ...encoded(values, session) }),
         );
       }),
     );
+}
+
+/** A patch with the rights to read and update alone. Nothing that came in between is overwritten. */
+async function readAndWrite(
+  session: Session,
+  place: SecretPath,
+  changes: JsonObject,
+): Promise<Payload> {
+  const answer = await session.call('kv.get', { ...place, version: 0 });
+  const present = dataOf(answer);
+  if (present === undefined) {
+    throw new StrongroomError('kv.not-found', 'Cannot patch the secret: its version is deleted');
+  }
+  const kept = Object.entries({ ...present, ...changes }).filter(([, value]) => value !== null);
+  const { version } = answer['version'] as Payload;
+  return session.call('kv.put', {
+    ...place,
+    data: utf8Bytes(stringifyExactly(Object.fromEntries(kept))),
+    cas: session.options.number('cas') ?? version,
+  });
 }
 
 function getCommand(act: Act): Command {
@@ -127,13 +155,14 @@ function getCommand(act: Act): Command {
 function listCommand(act: Act): Command {
   return new Command('list')
     .description('list the names in a folder')
-    .argument('<path>', pathHelp)
+    .argument('[path]', `${pathHelp}; with --mount, none is all of it`)
     .option(...mountFlag)
     .option('--after <name>', 'start after this name')
     .option('--limit <count>', 'at most so many', parseCount)
     .action(
       act(async (session, path = '') => {
-        const { mount, path: folder } = secretPath(path, session.options.text('mount'));
+        const given = session.options.text('mount');
+        const { mount, path: folder } = secretPath(path, given);
         const slashed = folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
         const found = await listAll(session, 'kv.list', { mount, path: slashed }, 'names');
         printNames(session, found.items.map(String), found.document);
@@ -173,7 +202,7 @@ async function changeVersions(
 
 function encoded(values: JsonObject, session: Session): Payload {
   const cas = session.options.number('cas');
-  return { data: utf8Bytes(JSON.stringify(values)), ...(cas === undefined ? {} : { cas }) };
+  return { data: utf8Bytes(stringifyExactly(values)), ...(cas === undefined ? {} : { cas }) };
 }
 
 function printWritten(session: Session, answer: Payload): void {
@@ -226,12 +255,13 @@ function printField(session: Session, answer: Payload, field: string): void {
     return;
   }
   // Exactly the value for pipes; a line break only for eyes.
+  const text = plainNumber(value);
   session.io.out(
-    `${typeof value === 'string' ? value : cellText(value)}${session.io.isTerminal ? '\n' : ''}`,
+    `${typeof text === 'string' ? text : cellText(text)}${session.io.isTerminal ? '\n' : ''}`,
   );
 }
 
 function dataOf(answer: Payload): JsonObject | undefined {
   const data = answer['data'];
-  return data instanceof Uint8Array ? (JSON.parse(utf8Text(data)) as JsonObject) : undefined;
+  return data instanceof Uint8Array ? (parseExactly(utf8Text(data)) as JsonObject) : undefined;
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { StrongroomError } from '../../lib/index.ts';
 import { parseCount } from '../input/durations.ts';
 import { collectPair } from '../input/key-values.ts';
@@ -21,7 +21,7 @@ export function namespaceCommand(act: Act): Command {
       .argument(...place)
       .action(
         act(async (session, path = '') =>
-          session.printAnswer(await session.call(operation, { path })),
+          session.printAnswer(await session.call(operation, { path: bare(path) })),
         ),
       );
   }
@@ -58,10 +58,18 @@ export function namespaceCommand(act: Act): Command {
             `Cannot delete namespace ${JSON.stringify(path)} without --yes: its key and everything inside are destroyed`,
           );
         }
-        session.printDone('Destroyed', await session.call('namespace.delete', { path }));
+        session.printDone(
+          'Destroyed',
+          await session.call('namespace.delete', { path: bare(path) }),
+        );
       }),
     );
   return namespace;
+}
+
+/** `vault` writes paths of namespaces and mounts with a final slash, and takes them so. */
+function bare(path: string): string {
+  return path.replace(/\/$/, '');
 }
 
 /** Mounted engines. */
@@ -70,6 +78,7 @@ export function secretsCommand(act: Act): Command {
   secrets
     .command('list')
     .description('list the mounts of the namespace')
+    .option('--detailed', 'with their ids and options')
     .action(
       act(async (session) => {
         const answer = await session.call('namespace.listMounts', {});
@@ -77,16 +86,7 @@ export function secretsCommand(act: Act): Command {
         session.print({
           document: answer,
           table: () =>
-            mounts.length === 0
-              ? 'None.\n'
-              : renderTable(
-                  ['Path', 'Type', 'Description'],
-                  mounts.map((one) => [
-                    `${String(one['path'])}/`,
-                    String(one['type']),
-                    textOf(one['description']),
-                  ]),
-                ),
+            mounts.length === 0 ? 'None.\n' : mountTable(mounts, session.options.flag('detailed')),
         });
       }),
     );
@@ -97,9 +97,11 @@ export function secretsCommand(act: Act): Command {
     .option('--path <path>', 'where; the type when not given')
     .option('--description <text>', 'for people')
     .option('--option <key=value>', 'an option of the engine; again for more', collectPair)
+    .addOption(new Option('--version <number>', 'of the kv engine; there is only 2').choices(['2']))
     .action(
-      act(async (session, type = '') => {
-        const path = (session.options.text('path') ?? type).replace(/\/$/, '');
+      act(async (session, given = '') => {
+        const type = given === 'kv-v2' ? 'kv' : given;
+        const path = bare(session.options.text('path') ?? type);
         const answer = await session.call('namespace.mount', {
           path,
           type,
@@ -116,7 +118,7 @@ export function secretsCommand(act: Act): Command {
     .option('--yes', 'needed: there is no way back')
     .action(
       act(async (session, given = '') => {
-        const path = given.replace(/\/$/, '');
+        const path = bare(given);
         if (!session.options.flag('yes')) {
           throw new StrongroomError(
             'cli.usage',
@@ -128,4 +130,16 @@ export function secretsCommand(act: Act): Command {
       }),
     );
   return secrets;
+}
+
+function mountTable(mounts: readonly Payload[], isDetailed: boolean): string {
+  return renderTable(
+    ['Path', 'Type', ...(isDetailed ? ['Id', 'Options'] : []), 'Description'],
+    mounts.map((one) => [
+      `${String(one['path'])}/`,
+      String(one['type']),
+      ...(isDetailed ? [String(one['id']), textOf(one['options'])] : []),
+      textOf(one['description']),
+    ]),
+  );
 }

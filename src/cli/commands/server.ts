@@ -10,8 +10,16 @@ const FAILED = 1;
 export function serverCommand(io: CliIo): Command {
   return new Command('server')
     .description('run one node, as its configuration says')
-    .requiredOption('-c, --config <file>', 'configuration file, YAML or JSON')
-    .action(async ({ config }: { readonly config: string }) => {
+    .option('-c, --config <file>', 'configuration file, YAML or JSON')
+    .option('--dev', 'there is none: says how to start a cluster for development')
+    .action(async ({ config }: { readonly config?: string }) => {
+      if (config === undefined) {
+        throw new StrongroomError('cli.usage', 'Cannot start a node without a configuration', {
+          details: {
+            next: 'name it with -c FILE; for development "strongroom up --voters 1 --no-replicas --seal dev" needs none',
+          },
+        });
+      }
       // By hand: gRPC keeps connections of closed clients for some seconds, and with them the process.
       process.exit(await runServer(config, io.signal));
     });

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { StrongroomError } from '../../lib/index.ts';
 import { parseCount, parseDuration } from '../input/durations.ts';
 import { collectList, collectPair } from '../input/key-values.ts';
@@ -21,13 +21,16 @@ export function tokenCommand(act: Act): Command {
     .description('show what a token is; the token itself is not shown')
     .argument('[token]', whichHelp)
     .option(...accessorFlag)
+    .option('-f, --field <name>', 'print only this field of the answer, such as ttlMs')
     .action(
       act(async (session, which) => {
         const named = await namedToken(session, which);
-        const answer = await (named === undefined
+        const { token: _hidden, ...answer } = await (named === undefined
           ? session.call('token.lookupSelf', {})
           : session.call('token.lookup', named));
-        printLookup(session, answer);
+        const field = session.options.text('field');
+        if (field === undefined) printLookup(session, answer);
+        else session.io.out(`${fieldOf(answer, field)}${session.io.isTerminal ? '\n' : ''}`);
       }),
     );
   token
@@ -81,6 +84,7 @@ function createCommand(act: Act): Command {
     .option('--orphan', 'does not die with your token')
     .option('--no-default-policy', 'without the default policy')
     .option('--no-renewable', 'cannot be renewed')
+    .addOption(new Option('--type <type>', 'there is one kind').choices(['service', 'default']))
     .option('-f, --field <name>', 'print only this field of the answer, such as token')
     .action(
       act(async (session) => {
@@ -111,6 +115,7 @@ function revokeCommand(act: Act): Command {
     .option(...accessorFlag)
     .option('--self', 'your own token')
     .option('--orphan', 'leave its children alive')
+    .addOption(new Option('--mode <mode>', 'orphan: as --orphan').choices(['orphan']))
     .action(
       act(async (session, which) => {
         const named = await namedToken(session, which);
@@ -120,11 +125,13 @@ function revokeCommand(act: Act): Command {
             'Cannot tell which token to revoke: give "-", @FILE, --accessor or --self',
           );
         }
-        const operation = session.options.flag('orphan') ? 'token.revokeOrphan' : 'token.revoke';
+        const leavesOrphans =
+          session.options.flag('orphan') || session.options.text('mode') === 'orphan';
+        const operation = leavesOrphans ? 'token.revokeOrphan' : 'token.revoke';
         const answer = await (named === undefined
           ? session.call('token.revokeSelf', {})
           : session.call(operation, named));
-        session.printDone('Revoked, if it existed', answer);
+        session.printDone('Revoked', answer);
       }),
     );
 }
@@ -201,9 +208,8 @@ function printAuth(session: Session, answer: Payload, token: 'show' | 'hide'): v
 }
 
 function printLookup(session: Session, answer: Payload): void {
-  const { token: _hidden, ...rest } = answer;
   const ttl = answer['ttlMs'];
-  session.printAnswer(rest, {
+  session.printAnswer(answer, {
     accessor: answer['accessor'],
     display_name: answer['displayName'],
     namespace: answer['namespace'] === '' ? 'root' : answer['namespace'],

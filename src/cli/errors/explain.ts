@@ -18,10 +18,16 @@ function factsOf(error: unknown) {
     return {
       code: error.code,
       message: error.message,
-      ...(Object.keys(error.details).length > 0 ? { details: error.details } : {}),
+      ...detailsOf(error),
       ...(next === undefined ? {} : { next }),
     };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { code: undefined, message, next: undefined };
+}
+
+/** Without what stands beside them as the next step. */
+function detailsOf(error: StrongroomError) {
+  const { next: _, ...details } = error.details;
+  return Object.keys(details).length > 0 ? { details } : {};
 }

@@ -1,5 +1,6 @@
 import { StrongroomError } from '../../lib/index.ts';
 import type { CliIo } from '../io.ts';
+import { parseExactly } from './exact-json.ts';
 import { readTextFile } from './secret-text.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -65,7 +66,7 @@ export function collectList(text: string, before: readonly string[] = []): strin
 function parseObject(text: string, source: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactly(text);
   } catch {
     // The parser's message quotes the text, which is secret.
     throw new StrongroomError('cli.usage', `Cannot read ${source}: it is not valid JSON`);

@@ -1,4 +1,5 @@
-import { stringify } from 'yaml';
+import { type ScalarTag, stringify } from 'yaml';
+import { plainNumber, stringifyExactly } from '../input/exact-json.ts';
 
 export const formats = ['table', 'json', 'yaml'] as const;
 export type Format = (typeof formats)[number];
@@ -15,10 +16,23 @@ export function render(view: View, format: Format): string {
     case 'table':
       return view.table();
     case 'json':
-      return `${JSON.stringify(plain(view.document), undefined, 2)}\n`;
+      return `${stringifyExactly(plain(view.document), 2)}\n`;
     case 'yaml':
-      return stringify(plain(view.document));
+      return yamlOf(plain(view.document));
   }
+}
+
+/** Numbers that were kept as text are numbers here too. */
+const keptNumber: ScalarTag = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: (value) => plainNumber(value) !== value,
+  resolve: (text) => text,
+  stringify: ({ value }) => String(plainNumber(value)),
+};
+
+function yamlOf(document: unknown): string {
+  return stringify(document, { customTags: (tags) => [keptNumber, ...tags] });
 }
 
 /** Without absent fields, bytes as base64: what JSON and YAML can say. */

@@ -1,3 +1,5 @@
+import { plainNumber, stringifyExactly } from '../input/exact-json.ts';
+
 const GAP = '    ';
 
 /**
@@ -48,13 +50,14 @@ export function renderSection(title: string, body: string): string {
 }
 
 /** One value as text: scalars as they are, lists in brackets, anything else as JSON. */
-export function cellText(value: unknown): string {
+export function cellText(given: unknown): string {
+  const value = plainNumber(given);
   if (value === undefined || value === null || value === '') return 'n/a';
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) {
-    return `[${value.join(' ')}]`;
+    return `[${value.map(plainNumber).join(' ')}]`;
   }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number);
+  return typeof value === 'object' ? stringifyExactly(value) : String(value as string | number);
 }
 
 /** Shows control characters (terminal escapes, changes of direction) instead of sending them. */

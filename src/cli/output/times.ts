@@ -1,6 +1,10 @@
+/** The last moment that a date can show. */
+const DATE_MS_MAX = 8.64e15;
+
 /** Milliseconds since the epoch as people read them; 0 is "never set". */
 export function timeText(ms: unknown): string {
-  return typeof ms === 'number' && ms > 0 ? new Date(ms).toISOString() : 'n/a';
+  if (typeof ms !== 'number' || ms <= 0) return 'n/a';
+  return ms > DATE_MS_MAX ? `${ms} ms after 1970` : new Date(ms).toISOString();
 }
 
 const units = [
@@ -13,6 +17,15 @@ const units = [
 
 /** A duration in its two largest units: `1h30m`, `12s`, `250ms`. */
 export function durationText(ms: number): string {
+  return inUnits(ms, 2);
+}
+
+/** A duration that somebody set, to the millisecond: `3h25m19s`. */
+export function exactDurationText(ms: number): string {
+  return inUnits(ms, units.length);
+}
+
+function inUnits(ms: number, unitsMax: number): string {
   const parts: string[] = [];
   let rest = Math.round(ms);
   for (const [unit, size] of units) {
@@ -20,7 +33,7 @@ export function durationText(ms: number): string {
     if (count === 0) continue;
     parts.push(`${count}${unit}`);
     rest -= count * size;
-    if (parts.length === 2) break;
+    if (parts.length === unitsMax) break;
   }
   return parts.length === 0 ? '0s' : parts.join('');
 }

@@ -11,7 +11,7 @@ let contentAt: number;
 beforeEach(async () => {
   directory = await tempDirectory();
   await using store = await open(directory.path);
-  await commit(store, { writes: [put('a', 'one'), put('b', 'two')] });
+  commit(store, { writes: [put('a', 'one'), put('b', 'two')] });
   file = await saved(store);
   contentAt = file.indexOf('}}') + 2;
 });

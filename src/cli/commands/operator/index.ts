@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { parseCount } from '../../input/durations.ts';
 import type { Act } from '../../session.ts';
-import { membersCommand } from './members.ts';
+import { membersCommand, raftCommand } from './members.ts';
 import { rotateCommand, slotCommand } from './rotate.ts';
 import { initCommand, sealCommand, unsealCommand } from './seal.ts';
 import { snapshotCommand } from './snapshot.ts';
@@ -17,9 +17,22 @@ export function operatorCommand(act: Act): Command {
     snapshotCommand,
     rotateCommand,
     slotCommand,
+    raftCommand,
   ]) {
     operator.addCommand(make(act));
   }
+  operator
+    .command('key-status')
+    .description("show the keyring's epoch and the root key's id")
+    .action(
+      act(async (session) => {
+        const { keyringEpoch, rootId } = await session.call('seal.status', {});
+        session.printAnswer(
+          { keyringEpoch, rootId },
+          { keyring_epoch: keyringEpoch, root_id: rootId },
+        );
+      }),
+    );
   operator
     .command('step-down')
     .description('hand leadership to another voter')

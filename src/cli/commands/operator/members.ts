@@ -7,6 +7,7 @@ import type { Payload } from '../../io.ts';
 import { renderKeyValues, renderTable, textOf } from '../../output/table.ts';
 import { durationText, timeText } from '../../output/times.ts';
 import type { Act, Session } from '../../session.ts';
+import { snapshotCommand } from './snapshot.ts';
 
 const TOKEN_TTL = '1h';
 
@@ -14,14 +15,9 @@ const TOKEN_TTL = '1h';
 export function membersCommand(act: Act): Command {
   const members = new Command('members').description('list, add, promote and remove nodes');
   members
-    .command('list')
+    .command('list', { isDefault: true })
     .description('list the nodes, their roles and how far each is')
-    .action(
-      act(async (session) => {
-        const answer = await session.call('cluster.status', {});
-        session.print({ document: answer, table: () => membersTable(answer) });
-      }),
-    );
+    .action(act(list));
   members.addCommand(joinTokenCommand(act));
   members
     .command('join')
@@ -29,23 +25,47 @@ export function membersCommand(act: Act): Command {
     .argument('[token]', '"-" (standard input) or @FILE; without it the terminal asks')
     .requiredOption('-c, --config <file>', "the node's configuration, with its join section")
     .action(act(join));
-  for (const [name, operation, about, done] of [
-    ['promote', 'cluster.promote', 'make a learner that has caught up a voter', 'is a voter'],
-    ['demote', 'cluster.demote', 'make a voter a learner', 'is a learner'],
-    ['remove', 'cluster.remove', 'take a node out for good', 'is removed'],
-  ] as const) {
-    members
-      .command(name)
-      .description(about)
-      .argument('<node>', "the node's id or name")
-      .action(
-        act(async (session, which = '') => {
-          const node = await nodeId(session, which);
-          session.printDone(`Node ${which} ${done}`, await session.call(operation, { node }));
-        }),
-      );
-  }
+  for (const [name, change] of Object.entries(changes)) addChange(members, name, change, act);
   return members;
+}
+
+/** What `vault operator raft` calls the members and snapshots. */
+export function raftCommand(act: Act): Command {
+  const raft = new Command('raft').description('members and snapshots, as vault calls them');
+  raft.command('list-peers').description('as "operator members list"').action(act(list));
+  addChange(raft, 'promote', changes.promote, act);
+  addChange(raft, 'demote', changes.demote, act);
+  addChange(raft, 'remove-peer', changes.remove, act);
+  raft.addCommand(snapshotCommand(act));
+  return raft;
+}
+
+const changes = {
+  promote: ['cluster.promote', 'make a learner that has caught up a voter', 'is a voter'],
+  demote: ['cluster.demote', 'make a voter a learner', 'is a learner'],
+  remove: ['cluster.remove', 'take a node out for good', 'is removed'],
+} as const;
+
+function addChange(
+  to: Command,
+  name: string,
+  [operation, about, done]: (typeof changes)[keyof typeof changes],
+  act: Act,
+): void {
+  to.command(name)
+    .description(about)
+    .argument('<node>', "the node's id or name")
+    .action(
+      act(async (session, which = '') => {
+        const node = await nodeId(session, which);
+        session.printDone(`Node ${which} ${done}`, await session.call(operation, { node }));
+      }),
+    );
+}
+
+async function list(session: Session): Promise<void> {
+  const answer = await session.call('cluster.status', {});
+  session.print({ document: answer, table: () => membersTable(answer) });
 }
 
 export function membersTable(answer: Payload): string {
@@ -91,7 +111,8 @@ function joinTokenCommand(act: Act): Command {
         const { options } = session;
         const answer = await session.call('cluster.createJoinToken', {
           kind: options.text('kind') ?? 'voter',
-          region: options.text('nodeRegion') ?? '',
+          // `--region` says nothing else here: one leader makes join tokens.
+          region: options.text('nodeRegion') ?? options.text('region') ?? '',
           ttlMs: options.number('ttl') ?? 0,
           name: options.text('name') ?? '',
         });

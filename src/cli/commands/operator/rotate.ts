@@ -10,7 +10,7 @@ import { printOnce, requireNewFile } from './seal.ts';
 export function rotateCommand(act: Act): Command {
   const rotate = new Command('rotate').description('make new keys while the vault works');
   rotate
-    .command('keyring')
+    .command('keyring', { isDefault: true })
     .description('a new epoch: new writes use it, old data is rewrapped')
     .action(
       act(async (session) => printRotated(session, await session.call('seal.rotateKeyring', {}))),

@@ -17,8 +17,10 @@ export function initCommand(act: Act): Command {
     .option('-n, --key-shares <count>', 'shares of a shamir slot', parseCount)
     .option('-t, --key-threshold <count>', 'how many of them unseal', parseCount)
     .option('--out <file>', 'write them to a new file (mode 0600) as JSON, show nothing')
+    .option('--status', 'only say whether it has begun (exit status 0), or not (2)')
     .action(
       act(async (session) => {
+        if (session.options.flag('status')) return initStatus(session);
         const out = session.options.text('out');
         requireNewFile(out);
         const answer = await session.call('seal.init', {
@@ -26,8 +28,16 @@ export function initCommand(act: Act): Command {
           threshold: session.options.number('keyThreshold') ?? 0,
         });
         printOnce(session, answer, out);
+        return exitStatus.ok;
       }),
     );
+}
+
+async function initStatus(session: Session): Promise<number> {
+  const { initialized } = await session.call('seal.status', {});
+  const isBegun = initialized === true;
+  session.printDone(isBegun ? 'Initialized' : 'Not initialized', { initialized: isBegun });
+  return isBegun ? exitStatus.ok : exitStatus.server;
 }
 
 /**
