@@ -1,4 +1,4 @@
-import { invariant, StrongroomError } from '../lib/index.ts';
+import { hasCode, invariant, StrongroomError } from '../lib/index.ts';
 import type { AuditedRequest } from './auditor.ts';
 import { authorise } from './authorise.ts';
 import type { CallContext, Operation } from './define-operation.ts';
@@ -19,6 +19,9 @@ type Plain = Readonly<Record<string, unknown>>;
 
 /** Requests handled at once on one node; more are told to come back. */
 export const REQUESTS_IN_FLIGHT_MAX = 10_000;
+/** A hand-over of leadership has succeeded or was given up by then. */
+const MOVE_MS = 1_000;
+const MOVE_PAUSE_MS = 20;
 
 /** A face's request, handled. */
 export class Pipeline {
@@ -137,10 +140,26 @@ export class Pipeline {
           : await this.#writes.run(authorised);
     } catch (error) {
       await this.#parts.auditor.response(audited, undefined, error);
+      if (mayMove(error, operation, caller)) return this.#move(request);
       throw error;
     }
     await this.#parts.auditor.response(audited, answer);
     return answer;
+  }
+
+  /**
+   * Leadership went elsewhere before anything was written, and so does the request: whoever asks any
+   * node for a write sees a pause when leadership is handed over, not a failure.
+   */
+  async #move(request: VaultRequest): Promise<Plain> {
+    const { backend, clock } = this.#parts;
+    // While it is being handed over, this node leads on and takes no writes.
+    for (let waitedMs = 0; backend.isLeader() && waitedMs < MOVE_MS; waitedMs += MOVE_PAUSE_MS) {
+      throwIfAborted(request.signal);
+      await new Promise<void>((resolve) => clock.after(MOVE_PAUSE_MS, resolve));
+    }
+    throwIfAborted(request.signal);
+    return (await backend.forward(request)).payload;
   }
 
   /** Status, init, unseal, join: they must work before there is a keyring to know tokens by. */
@@ -259,6 +278,15 @@ export class Pipeline {
       nowMs: journey.nowMs,
     };
   }
+}
+
+/**
+ * Only what is one transaction: of more, some may have been made. And not with a token whose uses are
+ * counted: the new leader would take a second one.
+ */
+function mayMove(error: unknown, operation: Operation, caller: Caller): boolean {
+  const isUncounted = caller.record.usesLeft === 0;
+  return operation.run.kind === 'write' && isUncounted && hasCode(error, 'raft.not-leader');
 }
 
 function runsOnLeader(operation: Operation): boolean {

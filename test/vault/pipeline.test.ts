@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StrongroomError } from '../../src/lib/index.ts';
 import { json, parsed, startVault, type VaultFixture } from '../harness/vault.ts';
 
 const at = (path: string) => ({ mount: 'secret', path });
@@ -45,6 +46,39 @@ describe('a request', () => {
     expect(v.forwarded.map((one) => one.operation)).toEqual(['kv.put']);
     expect(await v.codeOf('kv.get', at('a'))).toBe('kv.not-found');
     expect(v.forwarded.length).toBe(1);
+  });
+
+  describe('whose leader hands over before anything is written', () => {
+    const put = { ...at('a'), ...secretOf({}) };
+    const handOver = async () => {
+      v.set.leader = false;
+      throw new StrongroomError('raft.not-leader', 'Cannot propose here');
+    };
+
+    it('goes on to the next leader', async () => {
+      v.set.beforeCommit = handOver;
+      expect(await v.call('kv.put', put)).toEqual({ forwarded: true });
+      expect(v.forwarded.map((one) => one.operation)).toEqual(['kv.put']);
+    });
+
+    it('fails when a use of its token was taken for it, or it was called off', async () => {
+      const token = await v.tokenWith('path "*" { policy = "write" }', { numUses: 9 });
+      let commits = 0;
+      v.set.beforeCommit = async () => {
+        // The first commit takes the use.
+        if (commits++ === 0) v.set.beforeCommit = handOver;
+      };
+      expect(await v.codeOf('kv.put', put, { token })).toBe('raft.not-leader');
+      v.set.leader = true;
+      const off = new AbortController();
+      v.set.beforeCommit = async () => {
+        off.abort();
+        await handOver();
+      };
+      const code = await v.codeOf('kv.put', put, { signal: off.signal });
+      expect(code).toBe('request.cancelled');
+      expect(v.forwarded).toEqual([]);
+    });
   });
 
   it('for an operation that is not there is told so', async () => {
