@@ -15,7 +15,6 @@ import type { KnownKeys } from './known-keys.ts';
 import { hides, type RangeDeletes } from './range-deletes.ts';
 import { type Put, type Rewrap, settleWrites } from './settle-writes.ts';
 import type { Revision, Transaction, TransactionResult } from './transaction.ts';
-import type { WatchEvent } from './view.ts';
 
 /** What applying works on. */
 export interface ApplyState {
@@ -28,8 +27,10 @@ export interface ApplyState {
 
 export interface Applied {
   readonly result: TransactionResult;
-  /** Told to watchers: one event a key. What ranges deleted is not in it. */
-  readonly events: readonly WatchEvent[];
+  /** How many events watchers are told (see `EntryEvents`), */
+  readonly events: number;
+  /** and which deletes, by their ordinal and in order, told none because there was no record. */
+  readonly silentDeletes: readonly number[];
   readonly keys: readonly Uint8Array[];
   readonly ranges: readonly KeyRange[];
   /** The revision that each written key had before, for the digest. */
@@ -37,6 +38,18 @@ export interface Applied {
   /** How many data records there are more, or fewer. */
   readonly recordsAdded: number;
 }
+
+const NONE: readonly number[] = [];
+
+/** What is left behind by a transaction that changed nothing. */
+export const NOTHING: Omit<Applied, 'result'> = {
+  events: 0,
+  silentDeletes: NONE,
+  keys: [],
+  ranges: [],
+  before: [],
+  recordsAdded: 0,
+};
 
 /**
  * Applies one transaction at log index `revision`: a pure function of the state and the entry.
@@ -52,7 +65,8 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
   const conflict = findConflict(state, tx);
   if (conflict !== undefined) return unchanged({ kind: 'conflict', key: conflict });
   const { puts, deletes, ranges, rewraps } = settleWrites(tx.writes);
-  const change = { before: [] as number[], events: [] as WatchEvent[], recordsAdded: 0 };
+  const change = { before: [] as number[], recordsAdded: 0 };
+  let silentDeletes: number[] | undefined;
   const keys: Uint8Array[] = [];
   for (const { text, write } of deletes) {
     const { key } = write;
@@ -60,17 +74,14 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
     const was = replace(state, text, key, revision, undefined);
     change.before.push(was.revision);
     change.recordsAdded -= was.present ? 1 : 0;
-    if (was.revision > 0) {
-      change.events.push({ kind: 'delete', key, revision: revision as Revision });
-    }
+    if (was.revision === 0) (silentDeletes ??= []).push(keys.length - 1);
   }
   for (const { text, write } of puts) {
-    const { key, value } = write;
+    const { key } = write;
     keys.push(key);
     const was = replace(state, text, key, revision, write);
     change.before.push(was.revision);
     change.recordsAdded += was.present ? 0 : 1;
-    change.events.push({ kind: 'put', key, value, revision: revision as Revision });
   }
   for (const { write } of rewraps) change.before.push(rewrap(state, write, revision));
   for (const [ordinal, range] of ranges.entries()) {
@@ -80,6 +91,8 @@ export function applyTransaction(state: ApplyState, tx: Transaction, revision: n
   remember(state, tx, revision, keys, ranges);
   return {
     ...change,
+    events: keys.length - (silentDeletes?.length ?? 0),
+    silentDeletes: silentDeletes ?? NONE,
     keys,
     ranges,
     result: {
@@ -196,5 +209,5 @@ function replayed(state: ApplyState, former: number): TransactionResult {
 }
 
 function unchanged(result: TransactionResult): Applied {
-  return { result, events: [], keys: [], ranges: [], before: [], recordsAdded: 0 };
+  return { ...NOTHING, result };
 }

@@ -13,6 +13,9 @@ interface Past {
   readonly changeBytes: number;
 }
 
+/** A block of memory that changes share: they go in the order in which they came. */
+const BLOCK_BYTES = 64 * 1024;
+
 /** Dropped entries at the front of the list are cut off when there are so many. */
 const SLACK = 4096;
 
@@ -29,6 +32,8 @@ export class History {
   #firstChange = 0;
   #changeBytes = 0;
   #changeFloor = 0;
+  #block = new Uint8Array(0);
+  #blockUsed = 0;
 
   constructor(limits: HistoryLimits) {
     this.#limits = limits;
@@ -73,7 +78,7 @@ export class History {
     return undefined;
   }
 
-  /** `encoded` is kept, and read again only when a range read asks for what changed. */
+  /** A copy of `encoded` is kept, and read again only when a range read asks for what changed. */
   add(revision: number, record: HistoryRecord, encoded: Uint8Array): void {
     const requestId = record.requestId.length > 0 ? keyText(record.requestId) : undefined;
     if (requestId !== undefined) this.#byRequest.set(requestId, revision);
@@ -86,7 +91,20 @@ export class History {
     for (const key of record.keys) changeBytes += key.length;
     for (const range of record.ranges) changeBytes += range.start.length + range.end.length;
     this.#changeBytes += changeBytes;
-    this.#past.push({ revision, requestId, change: encoded, changeBytes });
+    this.#past.push({ revision, requestId, change: this.#copy(encoded), changeBytes });
+  }
+
+  /** What was encoded stands among things that soon go, and would keep the memory of them all. */
+  #copy(encoded: Uint8Array): Uint8Array {
+    if (encoded.length > BLOCK_BYTES / 8) return new Uint8Array(encoded);
+    if (this.#blockUsed + encoded.length > this.#block.length) {
+      this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#blockUsed = 0;
+    }
+    const start = this.#blockUsed;
+    this.#blockUsed += encoded.length;
+    this.#block.set(encoded, start);
+    return this.#block.subarray(start, this.#blockUsed);
   }
 
   /** Forgets what is too old at entry `index`. @returns keys of records to delete */

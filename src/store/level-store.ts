@@ -8,11 +8,12 @@ import type {
   Term,
 } from '../raft/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { type Applied, applyTransaction, receiptAt } from './apply-transaction.ts';
+import { type Applied, applyTransaction, NOTHING, receiptAt } from './apply-transaction.ts';
 import type { KeyRange } from './codec/records.ts';
 import { decodeTransaction } from './codec/transaction-codec.ts';
 import { LevelDisk } from './disk/level-disk.ts';
 import type { StateDirectory } from './disk/state-directory.ts';
+import { EntryEvents } from './entry-events.ts';
 import { expiredKeys } from './expired-keys.ts';
 import { transactionLimits as limits } from './limits.ts';
 import { type LiveState, type LiveStateOptions, loadState } from './live-state.ts';
@@ -280,17 +281,18 @@ export class LevelStore implements Store {
       // It is in the log of every node, so all must pass over it alike.
       this.#options.log.error({ index: entry.index, error }, 'Refused a malformed transaction');
       const result = { kind: 'conflict', key: new Uint8Array() } as const;
-      return { result, events: [], keys: [], ranges: [], before: [], recordsAdded: 0 };
+      return { ...NOTHING, result };
     }
     const applied = applyTransaction(this.#state, tx, entry.index);
     this.#state.progress.records += applied.recordsAdded;
-    if (applied.ranges.length > 0) this.#deleteRanges(entry.index, applied);
-    else this.#options.hub.add(entry.index, applied.events, entry.data.length);
+    const told = new EntryEvents(entry.index, entry.data, applied);
+    if (applied.ranges.length > 0) this.#deleteRanges(entry.index, applied, told);
+    else this.#options.hub.add(entry.index, told, entry.data.length);
     return applied;
   }
 
   /** Hides the ranges at once; watchers of this revision wait until their keys are listed. */
-  #deleteRanges(revision: number, applied: Applied): void {
+  #deleteRanges(revision: number, applied: Applied, told: EntryEvents): void {
     const { hub } = this.#options;
     const { tables, rangeDeletes } = this.#state;
     const events: WatchEvent[] = [];
@@ -308,7 +310,7 @@ export class LevelStore implements Store {
         }
         if (--left > 0) return;
         if (tooMany) hub.forget(revision);
-        else hub.fill(revision, [...events, ...applied.events]);
+        else hub.fill(revision, [...events, ...told.recall()]);
       });
     }
   }

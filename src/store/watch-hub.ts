@@ -5,6 +5,7 @@ import {
   deferred,
   StrongroomError,
 } from '../lib/index.ts';
+import { EntryEvents } from './entry-events.ts';
 import type { Revision } from './transaction.ts';
 import type { WatchEvent } from './view.ts';
 
@@ -32,7 +33,7 @@ const EVENT_BYTES = 64;
 interface Moment {
   readonly revision: number;
   /** Undefined while a range delete still lists what it deleted. */
-  events: readonly WatchEvent[] | undefined;
+  events: readonly WatchEvent[] | EntryEvents | undefined;
   bytes: number;
 }
 
@@ -61,11 +62,11 @@ export class WatchHub {
   /**
    * Adds the changes of one revision; `events` is undefined when they will be told by `fill`.
    *
-   * @param entryBytes of the entry that they are views into, which is kept with them.
+   * @param entryBytes of the entry that they are made from, which is kept with them.
    */
-  add(revision: number, events: readonly WatchEvent[] | undefined, entryBytes: number): void {
-    if (events?.length === 0) return;
-    const bytes = events === undefined ? 0 : EVENT_BYTES * events.length + entryBytes;
+  add(revision: number, events: EntryEvents | undefined, entryBytes: number): void {
+    if (events?.count === 0) return;
+    const bytes = events === undefined ? 0 : EVENT_BYTES * events.count + entryBytes;
     this.#moments.push({ revision, events, bytes });
     this.#bytes += bytes;
     this.#trim();
@@ -159,7 +160,7 @@ export class WatchHub {
       const moment = this.#moments[at];
       if (moment?.events === undefined) return { events, upTo: (moment?.revision ?? 1) - 1 };
       if (moment.revision > this.#revision) break;
-      for (const event of moment.events) if (matches(event, prefix)) events.push(event);
+      for (const event of toldIn(moment)) if (matches(event, prefix)) events.push(event);
       if (events.length >= BATCH_EVENTS || at - start >= SCAN_SLICE) {
         return { events, upTo: moment.revision };
       }
@@ -226,6 +227,12 @@ export class WatchHub {
     this.#bytes -= moment.bytes;
     this.#first++;
   }
+}
+
+/** Made once for all watchers, when the first comes by. */
+function toldIn(moment: Moment): readonly WatchEvent[] {
+  if (moment.events instanceof EntryEvents) moment.events = moment.events.recall();
+  return moment.events ?? [];
 }
 
 function matches(event: WatchEvent, prefix: Uint8Array): boolean {
