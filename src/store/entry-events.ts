@@ -33,9 +33,10 @@ export class EntryEvents {
     const revision = this.#revision as Revision;
     const { deletes, puts } = settleWrites(decodeTransaction(this.#data).writes);
     const events: WatchEvent[] = [];
+    let silent = 0;
     for (const [ordinal, { write }] of deletes.entries()) {
-      if (!this.#silent.includes(ordinal))
-        events.push({ kind: 'delete', key: write.key, revision });
+      if (this.#silent[silent] === ordinal) silent++;
+      else events.push({ kind: 'delete', key: write.key, revision });
     }
     for (const { write } of puts) {
       events.push({ kind: 'put', key: write.key, value: write.value, revision });
