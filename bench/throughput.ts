@@ -66,6 +66,8 @@ const cases: readonly Case[] = [
 
 const KEYS = 10_000;
 const VALUE_BYTES = 256;
+/** Of each case before it is measured: a node's compiler is at work for its first ten thousand calls. */
+const WARM_SECONDS = 4;
 
 export interface ThroughputOptions {
   readonly inFlight: readonly number[];
@@ -101,6 +103,7 @@ async function measureCases(
 ): Promise<readonly Cell[]> {
   const cells: Cell[] = [];
   for (const one of group) {
+    await loadOurs(ours, one, 64, WARM_SECONDS);
     for (const inFlight of options.inFlight) {
       const rounds: { ours: Sample; peer: Sample }[] = [];
       for (let round = 0; round < options.rounds; round++) {
