@@ -63,7 +63,7 @@ export function settingsFrom(options: ClientOptions): ClientSettings {
     namespace: options.namespace,
     region: options.region,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-    clock: options.clock ?? systemClock,
+    clock: options.clock ?? waitingClock,
     random: options.random ?? new SystemRandom(),
   };
 }
@@ -88,3 +88,15 @@ export const clientBounds = {
   /** A node that failed is asked last for so long. */
   avoidMs: 5_000,
 } as const;
+
+/**
+ * The machine's clock, with timers that keep the process alive: they run only while somebody waits
+ * for an answer, and a program that has nothing else to do must not end before it has one.
+ */
+const waitingClock: Clock = {
+  ...systemClock,
+  after(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
