@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
 import { type ChannelOptions, Client, connectivityState, credentials } from '@grpc/grpc-js';
 import type { Address } from './address.ts';
+import { whyNotConnected } from './connect-failure.ts';
 import { unreachable } from './failures.ts';
 import { type ClientSettings, clientBounds } from './options.ts';
 
@@ -53,7 +54,7 @@ export function channelReady(channel: Client, target: string, waitMs: number): P
           resolve();
           return;
         case connectivityState.TRANSIENT_FAILURE:
-          reject(refused(target, 'nothing listens there, or its certificate does not fit'));
+          void whyNotConnected(channel).then((why) => reject(refused(target, why)));
           return;
         case connectivityState.SHUTDOWN:
           reject(refused(target, 'the client was closed'));

@@ -31,7 +31,8 @@ describe('a command in a process of its own', () => {
   it('says that no node can be reached, instead of ending while it waits', async () => {
     const STRONGROOM_ADDR = `127.0.0.1:${await freePort()}`;
     const { status, err } = await strongroom(['status', '-timeout=1s'], { STRONGROOM_ADDR });
-    expect(err).toMatch(/Code: {2}(?:client.unreachable|request.deadline-exceeded)/);
+    expect(err).toContain('nothing listens there');
+    expect(err).toContain('Code:  client.unreachable');
     expect(status).toBe(4);
   });
 });
