@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { StrongroomError } from '../lib/index.ts';
+import { StrongroomError } from '../lib/index.ts';
 import type { ApiClient, CliIo, Payload } from './io.ts';
 import { Options } from './options.ts';
-import { type Format, render, type View } from './output/document.ts';
+import { type Format, formats, render, type View } from './output/document.ts';
 import { renderKeyValues } from './output/table.ts';
 import { resolveTarget } from './target.ts';
 
@@ -16,6 +16,13 @@ export class Session {
   constructor(io: CliIo, command: Command) {
     this.io = io;
     this.options = new Options(command.optsWithGlobals());
+    const format = io.env['STRONGROOM_FORMAT'] ?? '';
+    if (format !== '' && !(formats as readonly string[]).includes(format)) {
+      throw new StrongroomError(
+        'cli.usage',
+        `Cannot use STRONGROOM_FORMAT ${JSON.stringify(format)}: write ${formats.join(', ')}`,
+      );
+    }
     this.format = formatOf(io, this.options);
   }
 

@@ -4,6 +4,7 @@ import type { Revision } from '../store/index.ts';
 import { pathForPolicies } from './authorise.ts';
 import type { EnginePlugin, RecordChange } from './engine-plugin.ts';
 import type { MountRef } from './mounts/mount-record.ts';
+import { notMounted } from './mounts/mount-table.ts';
 import { checkPolicyPath, folderSegments } from './paths.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 import { permissionDenied } from './tokens/authenticator.ts';
@@ -106,7 +107,8 @@ function find(parts: PipelineParts, engines: readonly EnginePlugin[], request: W
     return { engine, mount, watching: engine.watching };
   }
   // Who has no rights is not told which mounts there are.
-  throw permissionDenied();
+  const caller = parts.authenticator.authenticate(request.token, namespace, parts.clock.wallMs());
+  throw caller.acl.isRoot ? notMounted('kv') : permissionDenied();
 }
 
 function watchOperation(engine: EnginePlugin) {

@@ -109,6 +109,12 @@ describe('the command line', () => {
     expect((await run(['help'])).out).toContain('Usage: strongroom ');
   });
 
+  it('refuses a format of the environment that there is not', async () => {
+    const env = { STRONGROOM_FORMAT: 'xml' };
+    const { status, err } = await run(['version'], {}, { env });
+    expect([status, err]).toEqual([1, expect.stringContaining('table, json, yaml')]);
+  });
+
   it('says what to do next when it is not understood, to programs too', async () => {
     const { status, err } = await run(['kv', 'put']);
     expect(status).toBe(1);

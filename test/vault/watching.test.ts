@@ -8,12 +8,16 @@ beforeEach(async () => {
 afterEach(() => v[Symbol.asyncDispose]());
 
 /** The first batch that a watch tells, or the code it fails with. */
-async function watched(afterRevision: number): Promise<unknown> {
+async function watched(
+  afterRevision: number,
+  mount = 'secret',
+  token = v.rootToken,
+): Promise<unknown> {
   const stop = new AbortController();
   const watch = v.vault.watch({
     namespace: '',
-    token: v.rootToken,
-    mount: 'secret',
+    token,
+    mount,
     path: '',
     afterRevision,
     consistency: undefined,
@@ -37,6 +41,12 @@ describe('a watch that resumes', () => {
     const { revision } = await put('a');
     await put('b');
     expect(await watched(Number(revision))).toEqual(['b']);
+  });
+
+  it('of a mount that is not there is told so when it may know', async () => {
+    expect(await watched(0, 'none')).toBe('mount.not-found');
+    const token = await v.tokenWith('path "*" { policy = "sudo" }');
+    expect(await watched(0, 'none', token)).toBe('auth.permission-denied');
   });
 
   it('after a revision that this cluster never made is refused, instead of silent until then', async () => {

@@ -130,7 +130,7 @@ function explain(
     [
       '',
       unsettled === ''
-        ? `The cluster is up: ${document.nodes.length} nodes, sealed by ${sealInWords(options.seal)}.`
+        ? `The cluster is up: ${document.nodes.length} node${document.nodes.length === 1 ? '' : 's'}, sealed by ${sealInWords(options.seal)}.`
         : `The nodes run, but not all is well: ${unsettled}.`,
       'To use it from another terminal:',
       '',
