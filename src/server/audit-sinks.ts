@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FileSink, openFileSink } from '../audit/index.ts';
 import type { Clock } from '../lib/index.ts';
@@ -6,7 +5,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts';
 import { newestOf } from './audit-heads/head-keeper.ts';
 import { HEADS_A_SINK_MAX, headsOfSink, parseKept } from './audit-heads/head-records.ts';
 import type { SystemRecords } from './cluster/system-records.ts';
-import type { NodeConfig } from './config/index.ts';
+import { makeNamedFolder, type NodeConfig } from './config/index.ts';
 
 /**
  * The node's audit files; `audit.log` in its data directory when none is configured, because a vault
@@ -27,7 +26,7 @@ export async function openSinks(options: {
       : [{ name: 'file', path: join(config.dataDir, 'audit.log') }];
   const sinks: FileSink[] = [];
   for (const { name, path } of files) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeNamedFolder(dirname(path), `the folder of audit file "${name}",`);
     const found = await records.list(headsOfSink(node, name), HEADS_A_SINK_MAX);
     const newest = newestOf(found.flatMap(({ value }) => parseKept(value) ?? []))?.head;
     sinks.push(

@@ -16,7 +16,7 @@ import {
 } from './certificates/index.ts';
 import { type Identity, newClusterId, readIdentity, writeIdentity } from './cluster/identity.ts';
 import { joinCluster } from './cluster/join-cluster.ts';
-import { makeDataDir, type NodeConfig } from './config/index.ts';
+import { makeNamedFolder, type NodeConfig } from './config/index.ts';
 
 export interface NodeAddresses {
   readonly api: string;
@@ -45,7 +45,7 @@ export async function openIdentity(
     readonly signal: Cancellation;
   },
 ): Promise<{ readonly identity: Identity; readonly tls: NodeTls }> {
-  await makeDataDir(config.dataDir);
+  await makeNamedFolder(config.dataDir, 'data directory');
   const identity = await readIdentity(config.dataDir);
   if (identity !== undefined) {
     const tls = await loadNodeTls(config.dataDir);

@@ -22,10 +22,11 @@ export async function readNamedFile(path: string, what: string): Promise<string>
 }
 
 /**
- * Makes the data directory, readable by its owner alone, with the folders above it.
+ * Makes a folder that the configuration names, for its owner alone, with the folders above it.
+ * @param what how to call it: "data directory".
  * @throws StrongroomError `config.invalid`
  */
-export async function makeDataDir(path: string): Promise<void> {
+export async function makeNamedFolder(path: string, what: string): Promise<void> {
   const reason = await makeFolder(path).then(
     () => undefined,
     (error: unknown) => why(error),
@@ -33,7 +34,7 @@ export async function makeDataDir(path: string): Promise<void> {
   if (reason === undefined) return;
   throw new StrongroomError(
     'config.invalid',
-    `Cannot use data directory ${path}: ${reason}; name a folder that this user may make or write to`,
+    `Cannot use ${what} ${path}: ${reason}; name a folder that this user may make or write to`,
   );
 }
 

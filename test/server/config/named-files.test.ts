@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeDataDir, readNamedFile } from '../../../src/server/config/named-files.ts';
+import { makeNamedFolder, readNamedFile } from '../../../src/server/config/named-files.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -13,8 +13,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 describe('a data directory', () => {
   it('is made with the folders above it, for its owner alone, and may be there', async () => {
     const path = join(folder, 'a', 'b');
-    await makeDataDir(path);
-    await makeDataDir(path);
+    await makeNamedFolder(path, 'data directory');
+    await makeNamedFolder(path, 'data directory');
     expect((await stat(path)).mode & 0o777).toBe(0o700);
   });
 
@@ -24,7 +24,7 @@ describe('a data directory', () => {
     ['where nobody can make folders', () => '/proc/strongroom-data', 'ENOENT'],
   ])('%s is refused, with the reason', async (_where, path, reason) => {
     await writeFile(join(folder, 'file'), '');
-    await expect(makeDataDir(path())).rejects.toMatchObject({
+    await expect(makeNamedFolder(path(), 'data directory')).rejects.toMatchObject({
       code: 'config.invalid',
       message: expect.stringContaining(reason),
     });
