@@ -8,11 +8,11 @@ import { createCertificateRequest, saveNodeTls, shouldRenew } from './certificat
 import { writeContacts } from './cluster/contacts.ts';
 import { encodeMember, memberRecord } from './cluster/members.ts';
 import { MembershipKeeper } from './cluster/membership-keeper.ts';
+import { leadOnlyFit } from './fitness/fit-leader.ts';
+import { unfitness } from './fitness/fitness.ts';
 import type { Foundation } from './foundation.ts';
 import { DigestRounds, digestsOf } from './integrity/digest-rounds.ts';
-import { leadOnlyOpen } from './keys/open-leader.ts';
 import type { NodeAddresses } from './open-identity.ts';
-import { collectReports, reportOf } from './parts/reports.ts';
 import { apiIdentity, type Service } from './service.ts';
 
 const ADVERTISE_MS = 5_000;
@@ -20,7 +20,7 @@ const RENEWAL_LOOK_MS = 3_600_000;
 const SWEEP_MS = 15_000;
 const SWEEP_RECORDS_PER_SECOND = 5_000;
 const FOUNDING_MS = 500;
-const OPEN_LEADER_MS = 250;
+const FIT_LEADER_MS = 250;
 const WRITE_MS = 10_000;
 const ANSWER_MS = 5_000;
 
@@ -43,7 +43,7 @@ export async function startDuties(
     members.onChange(() => keeper.nudge());
     duties.push(
       keeper,
-      openLeader(foundation, service, participation.raft),
+      fitLeader(foundation, service, participation.raft),
       digestRounds(foundation, service, participation.raft),
     );
   }
@@ -86,21 +86,18 @@ export async function startDuties(
 }
 
 /** On a voter: leadership goes to who can serve. */
-function openLeader(foundation: Foundation, service: Service, raft: RaftNode): Repeated {
-  const { clock, log } = foundation;
-  const { seal, exchange } = service;
-  const look = leadOnlyOpen({
+function fitLeader(foundation: Foundation, service: Service, raft: RaftNode): Repeated {
+  const { clock, log, metrics } = foundation;
+  const { seal, sinks } = service;
+  const look = leadOnlyFit({
     raft,
-    seal,
-    async reports(signal) {
-      const own = () => reportOf(foundation, seal);
-      const ask = (node: number, limit: Cancellation) => exchange.caller.report(node, limit);
-      return (await collectReports(foundation, own, ask, signal)).values();
-    },
+    unfitness: () => unfitness(seal, sinks),
+    reports: async (signal) => (await service.reports(signal)).values(),
     clock,
     log,
+    metrics,
   });
-  return new Repeated('lead only while open', OPEN_LEADER_MS, clock, log, async (signal) => {
+  return new Repeated('lead only while fit', FIT_LEADER_MS, clock, log, async (signal) => {
     await look(signal);
     return 'again';
   });

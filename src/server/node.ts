@@ -3,18 +3,22 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { loadSodium } from '../barrier/index.ts';
 import { type Cancellation, SystemRandom, systemClock } from '../lib/index.ts';
+import type { NodeId, RaftNode } from '../raft/index.ts';
 import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
 import { writeAtomically } from './certificates/index.ts';
 import { Closers } from './closers.ts';
 import type { NodeConfig } from './config/index.ts';
 import { disableCoreDumps } from './core-dumps.ts';
 import { startDuties } from './duties.ts';
+import { bestOf } from './fitness/fitness.ts';
 import { openFoundation } from './foundation.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { openIdentity } from './open-identity.ts';
 import { openService, type Service } from './service.ts';
 
 const HAND_OVER_MS = 5_000;
+/** Who would lead well is asked for so long; Raft chooses among those that do not say. */
+const ASK_MS = 300;
 
 /** A node that serves. */
 export interface RunningNode {
@@ -118,7 +122,7 @@ async function start(
     async stop() {
       state.ready = false;
       await rm(readyFile, { force: true });
-      if (!state.failed) await handOver(foundation.participation.raft, named.log);
+      if (!state.failed) await handOver(foundation.participation.raft, service, named.log);
       await closers.closeAll();
     },
   };
@@ -132,13 +136,17 @@ interface NodeState {
 
 /** Before anything is closed, so that clients find the new leader at once. */
 async function handOver(
-  raft: { status(): { readonly role: string }; transferLeadership(): Promise<void> } | undefined,
+  raft: RaftNode | undefined,
+  service: Pick<Service, 'reports'>,
   log: Logger,
 ): Promise<void> {
   if (raft?.status().role !== 'leader') return;
   const limit = new Promise<void>((resolve) => systemClock.after(HAND_OVER_MS, resolve));
   try {
-    await Promise.race([raft.transferLeadership(), limit]);
+    const reports = await service.reports(AbortSignal.timeout(ASK_MS));
+    const { node, membership } = raft.status();
+    const next = bestOf(reports.values(), membership.voters, node)?.node as NodeId | undefined;
+    await Promise.race([raft.transferLeadership(next), limit]);
   } catch (error) {
     // A cluster of one has nobody to hand over to.
     log.info({ error: String(error) }, 'Leadership was not handed over');

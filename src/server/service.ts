@@ -12,7 +12,9 @@ import type { Closers } from './closers.ts';
 import { Admission } from './cluster/admission.ts';
 import { caKeyPlace } from './cluster/ca-key.ts';
 import type { MembershipKeeper } from './cluster/membership-keeper.ts';
+import type { NodeReport } from './cluster/peer-request.ts';
 import { ReplicatedSealRecords } from './cluster/seal-records.ts';
+import { auditFailure } from './fitness/fitness.ts';
 import type { Foundation } from './foundation.ts';
 import { KeyringKeeper } from './keys/keyring-keeper.ts';
 import { slotConfigOf } from './keys/slots.ts';
@@ -36,6 +38,8 @@ export interface Service {
   readonly api: ApiServer;
   readonly apiCredentials: Tls13Credentials | undefined;
   readonly exchange: Exchange;
+  /** Every node's own view; undefined for one that does not answer. */
+  readonly reports: (signal: Cancellation) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
   /** Whether it can serve clients now. */
   readonly healthy: () => boolean;
   /** What brings the Raft configuration to what the members ask for; set by the node's duties. */
@@ -65,7 +69,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
   for (const sink of sinks) closers.add('audit sink', () => sink.close());
   closers.keep('audit reopening', reopenOnSignal(sinks, log));
   const admission = openAdmission(foundation, keyring);
-  const report = () => reportOf(foundation, seal);
+  const report = () => reportOf(foundation, seal, sinks);
   const exchange = closers.keep(
     'exchange',
     openExchange(foundation, { admission, sealRecords, report, vault: vaultOf }),
@@ -122,12 +126,16 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
   const apiCredentials = config.api.insecurePlaintext
     ? undefined
     : new Tls13Credentials(apiIdentity(foundation.peers.tls()));
-  const healthy = () => keyring.barrier() !== undefined && participation.position().healthy;
+  const healthy = () =>
+    keyring.barrier() !== undefined &&
+    participation.position().healthy &&
+    auditFailure(sinks) === '';
   const api = openApi(foundation, {
     vault,
     keyring,
     admission,
     healthy,
+    onAuditHealth: (listener) => onHealthOf(sinks, listener),
     credentials: apiCredentials,
   });
   const service: Service = {
@@ -138,6 +146,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     api,
     apiCredentials,
     exchange,
+    reports,
     healthy,
     keeper: undefined,
   };
@@ -177,6 +186,13 @@ function openSeal(
   seal.onUnsealed((key, id) => keyring.open({ key, id }));
   seal.onSealed(() => keyring.close());
   return seal;
+}
+
+function onHealthOf(sinks: readonly FileSink[], listener: () => void): () => void {
+  const stops = sinks.map((sink) => sink.onHealthChange(listener));
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
 function openAdmission(foundation: Foundation, keyring: KeyringKeeper): Admission {

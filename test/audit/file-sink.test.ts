@@ -11,7 +11,7 @@ import {
 import { type FileHandle, open } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { openFileSink, verifyAuditFile, verifyAuditFiles } from '../../src/audit/index.ts';
-import { hex } from '../../src/lib/index.ts';
+import { deferred, hex } from '../../src/lib/index.ts';
 import { quietLogger } from '../../src/telemetry/index.ts';
 import { linesOf, recordOf, sinkOptions, temporaryFolder } from './chain-fixture.ts';
 
@@ -174,6 +174,57 @@ describe('the file sink', () => {
     expect(await verifyAuditFile(path)).toMatchObject({ isIntact: true, records: 2 });
   });
 
+  test('is well again by itself once it can be written, and says in the chain what it refused', async () => {
+    using folder = temporaryFolder();
+    const path = folder.path('audit.log');
+    const sink = await openFileSink(sinkOptions(path));
+    const full = await fillDisk(folder.path('probe'));
+    await Promise.allSettled([1, 2, 3].map((n) => sink.append(recordOf(n))));
+    const well = new Promise<void>((resolve) => sink.onHealthChange(() => resolve()));
+    full.mockRestore();
+    await well;
+    expect(sink.isHealthy).toBe(true);
+    await sink.close();
+    const lines = linesOf(path).map((line): unknown => JSON.parse(line));
+    expect(lines).toMatchObject([{ type: 'sink', event: 'writes-again', refusedRecords: 3 }]);
+    expect(await verifyAuditFile(path)).toMatchObject({ isIntact: true, records: 1 });
+  });
+
+  test('refuses records while a write hangs, those that wait too, and goes on when it ends', async () => {
+    using folder = temporaryFolder();
+    const path = folder.path('audit.log');
+    const sink = await openFileSink(sinkOptions(path));
+    const hanging = await hangDisk(folder.path('probe'));
+    const refused = { status: 'rejected', reason: { code: 'audit.sink-failed' } };
+    const first = sink.append(recordOf(1));
+    await hanging.begun;
+    expect(await Promise.allSettled([first, sink.append(recordOf(2))])).toMatchObject([
+      refused,
+      refused,
+    ]);
+    expect(sink.isHealthy).toBe(false);
+    await expect(sink.append(recordOf(3))).rejects.toMatchObject(refused.reason);
+    const well = new Promise<void>((resolve) => sink.onHealthChange(() => resolve()));
+    hanging.end();
+    await well;
+    await sink.append(recordOf(4));
+    await sink.close();
+    // The write that hung did end: its record stands, those that waited behind it do not.
+    expect(linesOf(path).map((line) => JSON.parse(line).n)).toEqual([1, 4]);
+    expect(await verifyAuditFile(path)).toMatchObject({ isIntact: true, records: 2 });
+  });
+
+  test('is closed though a write hangs', async () => {
+    using folder = temporaryFolder();
+    const sink = await openFileSink(sinkOptions(folder.path('audit.log')));
+    const hanging = await hangDisk(folder.path('probe'));
+    const first = sink.append(recordOf(1)).catch(() => undefined);
+    await hanging.begun;
+    await sink.close();
+    hanging.end();
+    await first;
+  });
+
   test('refuses what it cannot write, and only that', async () => {
     using folder = temporaryFolder();
     const path = folder.path('audit.log');
@@ -230,6 +281,28 @@ describe('the file sink', () => {
 });
 
 /** From now on every file takes the first 20 bytes of a write and then has no more room. */
+/** The next write of any file waits for `end`. */
+async function hangDisk(probe: string) {
+  await using handle = await open(probe, 'w');
+  const files: Pick<FileHandle, 'write'> = Object.getPrototypeOf(handle);
+  const { write } = files;
+  const begun = deferred<void>();
+  const ended = deferred<void>();
+  const spy = vi.spyOn(files, 'write').mockImplementationOnce(async function (
+    this: FileHandle,
+    ...given: unknown[]
+  ) {
+    begun.resolve();
+    await ended.promise;
+    return Reflect.apply(write, this, given);
+  });
+  const end = () => {
+    spy.mockRestore();
+    ended.resolve();
+  };
+  return { begun: begun.promise, end };
+}
+
 async function fillDisk(probe: string) {
   await using handle = await open(probe, 'w');
   const files: Pick<FileHandle, 'write'> = Object.getPrototypeOf(handle);

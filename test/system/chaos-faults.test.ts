@@ -56,6 +56,48 @@ test.skipIf(disks !== undefined)(
   },
 );
 
+test.skipIf(disks !== undefined)(
+  'a leader whose audit log is full hands over, so that writes go on before anything is mended',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await processGround.start(shape, {
+      healPlan: new HealPlan(newFolder(), { scenario: 'test', ground: 'processes', startedAt: '' }),
+      seed: 1,
+      needs: new Set(['audit.sink']),
+      signal: new AbortController().signal,
+    });
+    const client = await cluster.client();
+    const { leader: full = '' } = await cluster.observe();
+    await cluster.levers.audit?.lay('full', [full], { writes: 'full' });
+    const data = new TextEncoder().encode(JSON.stringify({ value: 'x' }));
+    await eventually(
+      () =>
+        client.call('kv.put', { mount: 'secret', path: 'after', data }).then(
+          () => true,
+          () => false,
+        ),
+      'a write is acknowledged',
+    );
+    const { leader = '' } = await cluster.observe();
+    expect(leader).not.toBe(full);
+    const others = await cluster.client({ prefer: leader });
+    const memberOf = async (name: string) => {
+      const { members } = await others.call('cluster.status', {});
+      return members.find((member) => member.name === name);
+    };
+    expect(await memberOf(full)).toMatchObject({
+      healthy: false,
+      reason: 'it refuses every request: its audit log cannot be written ("file")',
+    });
+    const { node = 0 } = (await memberOf(full)) ?? {};
+    await expect(others.call('cluster.stepDown', { node })).rejects.toMatchObject({
+      code: 'raft.transfer-failed',
+    });
+    await cluster.levers.audit?.lift('full');
+    await eventually(async () => (await memberOf(full))?.healthy === true, 'it is well again');
+  },
+);
+
 test('a node that was away while the log was compacted is brought back by a snapshot', {
   timeout: 60_000,
 }, async () => {

@@ -3,11 +3,16 @@ import type { Counter, Histogram, Logger, Metrics } from '../../telemetry/index.
 import type { AuditRecord, AuditSink } from '../../vault/index.ts';
 import { type ChainHead, chainLine, EMPTY_CHAIN, LINE_BYTES_MAX } from '../verify/chained-line.ts';
 import { type ChainFile, openChainFile, type TornEnd } from './chain-file.ts';
+import { SinkHealth } from './sink-health.ts';
 
 /** Records that wait for the write in flight. More are refused, and their requests with them. */
 const WAITING_RECORDS_MAX = 10_000;
 /** Written at once; the rest waits for the next turn. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** A write that takes longer hangs: who waits is told, and nobody else begins to wait. */
+const WRITE_MS_MAX = 2_000;
+/** Lines that tell of the sink itself: no request depends on them. */
+const OF_SINK = 'sink';
 
 export interface FileSinkOptions {
   readonly path: string;
@@ -28,8 +33,9 @@ export interface FileSinkOptions {
 }
 
 export interface FileSink extends AuditSink {
-  /** False from a failed write until one that succeeds. */
+  /** False from a failed or hanging write until one that ends well. */
   readonly isHealthy: boolean;
+  onHealthChange(listener: () => void): () => void;
   /**
    * Opens the file by its name again, after it was moved away by log rotation: the chain goes on in
    * the new file. Waits for the write in flight.
@@ -68,6 +74,7 @@ class ChainedFileSink implements FileSink {
   readonly #records: Counter;
   readonly #failures: Counter;
   readonly #writeSeconds: Histogram;
+  readonly #health: SinkHealth;
   #file: ChainFile;
   #head: ChainHead;
   #waiting: Waiting[] = [];
@@ -77,12 +84,17 @@ class ChainedFileSink implements FileSink {
   #isClosed = false;
   /** Bytes of a failed write may lie behind the whole lines. */
   #needsRepair = false;
-  #failed = false;
+  /** Resolves when the write in flight begins to hang; a new one when that has ended. */
+  #hanging = deferred<void>();
+  #isHanging = false;
 
   constructor(options: FileSinkOptions, file: ChainFile) {
     this.#options = options;
     this.#file = file;
     this.#head = file.last ?? options.startAfter ?? EMPTY_CHAIN;
+    const { name, clock, log, metrics } = options;
+    const probe = (refused: number) => this.#probe(refused);
+    this.#health = new SinkHealth({ name, clock, log, metrics, probe });
     const labels = ['sink'];
     this.#records = options.metrics.counter({
       name: 'strongroom_audit_records_total',
@@ -111,7 +123,11 @@ class ChainedFileSink implements FileSink {
   }
 
   get isHealthy(): boolean {
-    return !this.#failed && !this.#isClosed;
+    return this.#health.isWell;
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    return this.#health.onChange(listener);
   }
 
   append(record: AuditRecord): Promise<void> {
@@ -124,15 +140,22 @@ class ChainedFileSink implements FileSink {
 
   /** Says, in the chain itself, that the last write before this start was interrupted. */
   async tellTornEnd(torn: TornEnd): Promise<void> {
-    const { name, clock, log } = this.#options;
+    const { name, log } = this.#options;
     log.warn({ sink: name, bytes: torn.bytes }, 'Cut an unfinished record off the audit file');
-    const fields = {
-      time: new Date(clock.wallMs()).toISOString(),
-      event: 'torn-end-removed',
-      tornBytes: torn.bytes,
-      tornSha256: torn.sha256,
-    };
-    await this.#append('sink', JSON.stringify(fields).slice(1, -1));
+    const { bytes: tornBytes, sha256: tornSha256 } = torn;
+    await this.#tellOfSink({ event: 'torn-end-removed', tornBytes, tornSha256 });
+  }
+
+  /** Says, in the chain itself, that requests were refused because it could not be written. */
+  #probe(refused: number): void {
+    this.#tellOfSink({ event: 'writes-again', refusedRecords: refused }).catch(() => {
+      // Not yet: it is tried again.
+    });
+  }
+
+  #tellOfSink(fields: Readonly<Record<string, string | number>>): Promise<void> {
+    const time = new Date(this.#options.clock.wallMs()).toISOString();
+    return this.#append(OF_SINK, JSON.stringify({ time, ...fields }).slice(1, -1));
   }
 
   reopen(): Promise<void> {
@@ -157,6 +180,12 @@ class ChainedFileSink implements FileSink {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#health.stop();
+    // What hangs may do so for ever; the records in it were refused.
+    await Promise.race([this.#drain(), this.#hanging.promise]);
+  }
+
+  async #drain(): Promise<void> {
     // Two turns: records that were taken before are written in the first.
     await this.#inTurn(() => this.#writeBatch());
     while (this.#waiting.length > 0) await this.#inTurn(() => this.#writeBatch());
@@ -169,6 +198,10 @@ class ChainedFileSink implements FileSink {
       this.#failures.add(1, { sink: this.name });
       const because = `${WAITING_RECORDS_MAX} records already wait for the disk`;
       return Promise.reject(this.#failure('append', undefined, because));
+    }
+    if (this.#isHanging) {
+      if (type !== OF_SINK) this.#failures.add(1, { sink: this.name });
+      return Promise.reject(this.#failure('append', undefined, HANGS));
     }
     const written = deferred<void>();
     this.#waiting.push({ type, members, written });
@@ -192,27 +225,42 @@ class ChainedFileSink implements FileSink {
     this.#isScheduled = false;
     const batch = this.#nextBatch();
     if (batch === undefined) return;
-    const startedMs = this.#options.clock.monotonicMs();
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const hang = clock.after(WRITE_MS_MAX, () => this.#hang(batch));
     try {
       await this.#write(batch.bytes);
     } catch (error) {
       this.#needsRepair = true;
-      this.#failed = true;
-      this.#failures.add(batch.records.length, { sink: this.name });
-      const failure = this.#failure('write', error);
-      this.#options.log.error(
-        { sink: this.name, code: failure.code, records: batch.records.length, cause: error },
-        'Audit records could not be written',
-      );
-      for (const { written } of batch.records) written.reject(failure);
+      if (!this.#isHanging) this.#refuse(batch.records, this.#failure('write', error));
       return;
+    } finally {
+      hang.cancel();
+      if (this.#isHanging) this.#hanging = deferred();
+      this.#isHanging = false;
     }
     this.#head = batch.head;
-    this.#failed = false;
+    this.#health.wrote();
     this.#records.add(batch.records.length, { sink: this.name });
-    const seconds = (this.#options.clock.monotonicMs() - startedMs) / 1000;
+    const seconds = (clock.monotonicMs() - startedMs) / 1000;
     this.#writeSeconds.observe(seconds, { sink: this.name });
     for (const { written } of batch.records) written.resolve();
+  }
+
+  /** The write may end well yet: then the chain holds records of requests that were refused. */
+  #hang(batch: Batch): void {
+    this.#isHanging = true;
+    const refused = [...batch.records, ...this.#waiting];
+    this.#waiting = [];
+    this.#refuse(refused, this.#failure('write', undefined, HANGS));
+    this.#hanging.resolve();
+  }
+
+  #refuse(records: readonly Waiting[], failure: StrongroomError): void {
+    const ofRequests = records.filter(({ type }) => type !== OF_SINK).length;
+    if (ofRequests > 0) this.#failures.add(ofRequests, { sink: this.name });
+    this.#health.failed(ofRequests, failure);
+    for (const { written } of records) written.reject(failure);
   }
 
   /** Chains what waits. A record gets its place only here, so a failed write leaves no hole. */
@@ -275,6 +323,7 @@ class ChainedFileSink implements FileSink {
   }
 }
 
+const HANGS = `its last write has not ended within ${WRITE_MS_MAX} ms`;
 const fits = (line: string) => Buffer.byteLength(line) <= LINE_BYTES_MAX;
 
 async function openNamed(options: FileSinkOptions): Promise<ChainFile> {

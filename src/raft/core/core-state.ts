@@ -56,6 +56,8 @@ export class CoreState {
   electionElapsed = 0;
   heartbeatElapsed = 0;
   electionTimeout: number;
+  /** This node could lead, but would serve badly. It grants votes as ever. */
+  isReluctant = false;
   votes = new Map<NodeId, boolean>();
   /** Peers in ascending order, never this node itself. Kept on every role, used by the leader. */
   progress = new Map<NodeId, Progress>();
@@ -126,6 +128,14 @@ export class CoreState {
   /** An entry of this leader's own term is committed, so its commit index covers earlier terms. */
   get committedInOwnTerm(): boolean {
     return this.log.termOf(this.commit) === this.term;
+  }
+
+  /**
+   * Silent ticks before it campaigns. A reluctant node waits until every other one must have: two
+   * timeouts cover the longest draw. So it is elected only where nobody else can be.
+   */
+  get patience(): number {
+    return this.electionTimeout + (this.isReluctant ? 2 * this.options.electionTicks : 0);
   }
 
   #drawElectionTimeout(): number {

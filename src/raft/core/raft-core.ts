@@ -83,7 +83,7 @@ export class RaftCore {
     core.failedReads.push(...core.forwarded.tick());
     core.electionElapsed += 1;
     if (core.role === 'leader') this.#tickLeader();
-    else if (core.electionElapsed >= core.electionTimeout) {
+    else if (core.electionElapsed >= core.patience) {
       core.electionElapsed = 0;
       if (whyNotCampaign(core) === undefined) campaign(core, 'pre-vote');
       else if (core.leader !== undefined) becomeFollower(core, core.term, undefined);
@@ -137,6 +137,11 @@ export class RaftCore {
   /** @param target `undefined` for the follower that is furthest along. */
   transferLeadership(target: NodeId | undefined): TransferOutcome {
     return transferLeadership(this.#core, target);
+  }
+
+  /** Whether this node lets others go first in elections: see `CoreState.patience`. */
+  setReluctant(isReluctant: boolean): void {
+    this.#core.isReluctant = isReluctant;
   }
 
   /** Messages to `node` may have been lost: the link broke. */

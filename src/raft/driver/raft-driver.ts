@@ -149,6 +149,10 @@ export class RaftDriver implements RaftNode {
     await this.#requests.transferLeadership(target);
   }
 
+  setReluctant(isReluctant: boolean): void {
+    this.#guard(() => this.#core.setReluctant(isReluctant));
+  }
+
   committedEntries(from: LogIndex, signal: Cancellation): AsyncIterable<readonly Entry[]> {
     return this.#committed.follow(from, signal);
   }

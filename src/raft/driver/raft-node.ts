@@ -66,6 +66,12 @@ export interface RaftNode extends AsyncDisposable {
   transferLeadership(target?: NodeId): Promise<void>;
 
   /**
+   * While it is, others get a head start in elections: this node could lead, but would serve badly.
+   * It still votes, and is elected when nobody else asks.
+   */
+  setReluctant(isReluctant: boolean): void;
+
+  /**
    * Committed entries from `from` on as they are committed, for read replicas.
    * @throws StrongroomError `store.compacted` when `from` is no longer in the log.
    */

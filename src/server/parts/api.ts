@@ -21,6 +21,7 @@ export function openApi(
     readonly keyring: KeyringKeeper;
     readonly admission: Admission;
     readonly healthy: () => boolean;
+    readonly onAuditHealth: (listener: () => void) => () => void;
     /** Undefined: plain text, for development. */
     readonly credentials: Tls13Credentials | undefined;
   },
@@ -66,7 +67,11 @@ export function openApi(
     health: {
       healthy: parts.healthy,
       onChange(listener) {
-        const stops = [keyring.onBarrier(listener), participation.onLeading(listener)];
+        const stops = [
+          keyring.onBarrier(listener),
+          participation.onLeading(listener),
+          parts.onAuditHealth(listener),
+        ];
         return () => {
           for (const stop of stops) stop();
         };

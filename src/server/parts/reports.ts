@@ -1,14 +1,21 @@
+import type { FileSink } from '../../audit/index.ts';
 import { type Cancellation, withTimeout } from '../../lib/index.ts';
 import type { Seal } from '../../seal/index.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
+import { auditFailure } from '../fitness/fitness.ts';
 import type { Foundation } from '../foundation.ts';
 
 const REPORT_MS = 1_000;
 
 /** What this node says of itself. */
-export function reportOf(foundation: Foundation, seal: Seal): NodeReport {
+export function reportOf(
+  foundation: Foundation,
+  seal: Seal,
+  sinks: readonly FileSink[],
+): NodeReport {
   const { participation, identity, version } = foundation;
   const position = participation.position();
+  const reason = position.reason === '' ? auditFailure(sinks) : position.reason;
   const status = seal.status();
   return {
     node: identity.node,
@@ -18,8 +25,8 @@ export function reportOf(foundation: Foundation, seal: Seal): NodeReport {
     commit: position.commit,
     applied: position.applied,
     lagMs: position.lagMs,
-    healthy: position.healthy,
-    reason: position.reason,
+    healthy: reason === '',
+    reason,
     version,
     seal: {
       state: status.state,

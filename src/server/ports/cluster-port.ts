@@ -8,6 +8,7 @@ import { encodeMember, type Members, memberRecord } from '../cluster/members.ts'
 import type { MembershipKeeper } from '../cluster/membership-keeper.ts';
 import type { NodeReport } from '../cluster/peer-request.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
+import { bestOf, isFit } from '../fitness/fitness.ts';
 
 const CHANGE_MS = 20_000;
 const WRITE_MS = 15_000;
@@ -101,10 +102,12 @@ export function createClusterPort(parts: ClusterPortParts): ClusterPort {
       });
       return {};
     },
-    async stepDown(_context, { node }) {
+    async stepDown(context, { node }) {
       const raft = requireRaft(parts);
       if (node !== 0) requireMember(parts, node);
-      await raft.transferLeadership(node === 0 ? undefined : (node as NodeId));
+      const reports = await parts.reports(context.signal);
+      if (node !== 0) refuseUnfit(node, reports.get(node));
+      await raft.transferLeadership(node === 0 ? fittest(parts, reports) : (node as NodeId));
       return {};
     },
   };
@@ -168,6 +171,25 @@ function refuseLastVoter(parts: ClusterPortParts, node: number, change: string):
   );
 }
 
+/** Who takes over, by what the voters say of themselves; Raft chooses when none is fit. */
+function fittest(
+  parts: ClusterPortParts,
+  reports: ReadonlyMap<number, NodeReport | undefined>,
+): NodeId | undefined {
+  const { voters } = membership(parts);
+  return bestOf(reports.values(), voters, parts.self.node)?.node as NodeId | undefined;
+}
+
+/** It would hand leadership back a moment later. One that says nothing is left to Raft. */
+function refuseUnfit(node: number, report: NodeReport | undefined): void {
+  if (report === undefined || isFit(report)) return;
+  const because = report.healthy ? 'it is sealed' : report.reason;
+  throw new StrongroomError(
+    'raft.transfer-failed',
+    `Cannot hand over leadership to node ${node}: ${because}`,
+  );
+}
+
 /** The leader does not demote or remove itself: it hands over first, and the client asks again. */
 async function leaveLeadership(
   parts: ClusterPortParts,
@@ -175,7 +197,7 @@ async function leaveLeadership(
   signal: Cancellation,
 ): Promise<void> {
   if (node !== parts.self.node) return;
-  await requireRaft(parts).transferLeadership();
+  await requireRaft(parts).transferLeadership(fittest(parts, await parts.reports(signal)));
   signal.throwIfAborted();
   throw new StrongroomError(
     'raft.not-leader',

@@ -10,6 +10,32 @@ describe('a cluster of three', () => {
     expect(cluster.node(3).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
   });
 
+  test('never elects a reluctant node while another can be', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const cluster = new CoreCluster({ voters: [1, 2, 3], seed });
+      cluster.elect(3);
+      cluster.node(1).core.setReluctant(true);
+      cluster.partition([1, 2], [3]);
+      cluster.run(60);
+      expect(cluster.node(2).status.role, `seed ${seed}`).toBe('leader');
+    }
+  });
+
+  test('elects a reluctant node when nobody else may be, and any node once it is reluctant no more', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3] });
+    cluster.elect(3);
+    for (const id of [1, 2]) cluster.node(id).core.setReluctant(true);
+    cluster.partition([1, 2], [3]);
+    cluster.run(300);
+    expect([1, 2].map((id) => cluster.node(id).status.role)).toContain('leader');
+    const led = cluster.node(1).status.role === 'leader' ? 1 : 2;
+    const other = 3 - led;
+    cluster.node(other).core.setReluctant(false);
+    cluster.partition([other, 3], [led]);
+    cluster.run(300);
+    expect([other, 3].map((id) => cluster.node(id).status.role)).toContain('leader');
+  });
+
   test('applies what the leader accepted, everywhere and in order', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3] });
     const leader = cluster.elect(1);
