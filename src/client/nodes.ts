@@ -3,6 +3,8 @@ import { parseAddress } from './address.ts';
 import { Node } from './node.ts';
 import { type ClientSettings, clientBounds } from './options.ts';
 
+const isAddress = (text: string) => /:\d+$/.test(text);
+
 /** The nodes that are known, and in which order they are asked. */
 export class Nodes {
   readonly #settings: ClientSettings;
@@ -54,12 +56,20 @@ export class Nodes {
   learn(members: readonly messages.ClusterMember[]): void {
     const current = new Set<string>();
     for (const member of members.slice(0, clientBounds.nodesMax)) {
-      if (!/:\d+$/.test(member.apiAddress)) continue;
+      if (!isAddress(member.apiAddress)) continue;
       const node = this.at(member.apiAddress);
       node.region = member.region;
       current.add(node.target);
-      if (member.role === 'leader') this.#preferred = node.target;
     }
+    // One that was cut off may still call itself leader, in an older term.
+    const leader = members
+      .filter((member) => member.role === 'leader')
+      .reduce<messages.ClusterMember | undefined>(
+        (best, one) => (best === undefined || one.term > best.term ? one : best),
+        undefined,
+      );
+    if (leader !== undefined && isAddress(leader.apiAddress))
+      this.#preferred = this.at(leader.apiAddress).target;
     for (const [target, node] of this.#nodes) {
       if (current.has(target) || this.#given.has(target)) continue;
       node.close();

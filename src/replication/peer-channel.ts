@@ -68,9 +68,10 @@ export function openStream<Request extends object, Response extends object>(
     'grpc.max_receive_message_length': PEER_MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': PEER_MESSAGE_BYTES_MAX,
     'grpc.enable_retries': 0,
-    // A peer that vanished without a word is noticed after some seconds, not after TCP's minutes.
-    'grpc.keepalive_time_ms': 2000,
-    'grpc.keepalive_timeout_ms': 2000,
+    // A peer that vanished without a word is noticed about when an election is over, not after TCP's
+    // minutes: what was asked of it is asked elsewhere then.
+    'grpc.keepalive_time_ms': 500,
+    'grpc.keepalive_timeout_ms': 1000,
     'grpc.keepalive_permit_without_calls': 1,
     // Every stream has a connection of its own, so a new one does not inherit an old one's backoff.
     'grpc.use_local_subchannel_pool': 1,

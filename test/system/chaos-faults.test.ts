@@ -91,7 +91,7 @@ test.skipIf(disks !== undefined)(
     });
     const { node = 0 } = (await memberOf(full)) ?? {};
     await expect(others.call('cluster.stepDown', { node })).rejects.toMatchObject({
-      code: 'raft.transfer-failed',
+      code: 'cluster.change-refused',
     });
     await cluster.levers.audit?.lift('full');
     await eventually(async () => (await memberOf(full))?.healthy === true, 'it is well again');

@@ -66,7 +66,8 @@ export interface ReplicaLag {
 const PROBE_INTERVAL_MS = 250;
 const IDLE_MS = 3000;
 const BACKOFF_MIN_MS = 100;
-const BACKOFF_MAX_MS = 5000;
+/** A region that is joined again is fresh soon after; until then this costs one handshake a try. */
+const BACKOFF_MAX_MS = 1000;
 /** A source that was lost or was stale is the last choice for so long, more the oftener it is. */
 const SHUN_MIN_MS = 5_000;
 const SHUN_MAX_MS = 300_000;

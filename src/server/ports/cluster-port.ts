@@ -185,7 +185,7 @@ function refuseUnfit(node: number, report: NodeReport | undefined): void {
   if (report === undefined || isFit(report)) return;
   const because = report.healthy ? 'it is sealed' : report.reason;
   throw new StrongroomError(
-    'raft.transfer-failed',
+    'cluster.change-refused',
     `Cannot hand over leadership to node ${node}: ${because}`,
   );
 }
