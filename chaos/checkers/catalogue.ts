@@ -1,6 +1,7 @@
 import { auditComplete } from './audit-complete.ts';
 import type { Checker } from './checker.ts';
 import { exactlyOnce } from './exactly-once.ts';
+import { faultsFelt } from './faults-felt.ts';
 import { linearizable } from './linearizable.ts';
 import { listAppend } from './list-append.ts';
 import { sameState } from './same-state.ts';
@@ -20,6 +21,7 @@ export const checkers: readonly Checker[] = [
   exactlyOnce,
   auditComplete,
   sameState,
+  faultsFelt,
 ];
 
 const byName = new Map(checkers.map((checker) => [checker.name, checker]));

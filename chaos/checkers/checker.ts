@@ -1,6 +1,7 @@
 import type { Cluster } from '../grounds/ground.ts';
 import type { Observation } from '../grounds/observation.ts';
 import type { Entry } from '../history/history.ts';
+import type { FaultRecord } from '../runner/record.ts';
 
 /** The history of one use of a workload. */
 export interface JudgedHistory {
@@ -15,6 +16,8 @@ export interface Evidence {
   /** Only those of the workloads that the checker judges. */
   readonly histories: readonly JudgedHistory[];
   readonly cluster: Cluster;
+  /** Every doing of a fault, in the order of their times. */
+  readonly faults: readonly FaultRecord[];
   /** After the last heal and the settling. */
   readonly final: Observation;
   readonly signal: AbortSignal;

@@ -14,6 +14,8 @@ const phaseWords: Readonly<Record<Phase, string>> = {
   check: 'Checking',
 };
 
+const faultSigns = { injected: '>>>', healed: '<<<', 'not felt': 'no node felt' } as const;
+
 /** A run as lines for people: phases, faults, a sample now and then, every finding. */
 export function progressLines(scenario: Scenario, console: ChaosConsole): Progress {
   let sampledAt = Number.NEGATIVE_INFINITY;
@@ -25,7 +27,7 @@ export function progressLines(scenario: Scenario, console: ChaosConsole): Progre
         return;
       case 'fault':
         console.say(
-          `${clock(event.at)}  ${event.what === 'injected' ? '>>>' : '<<<'} ${event.fault} ${event.nodes.join(', ')}`,
+          `${clock(event.at)}  ${faultSigns[event.what]} ${event.fault} ${event.nodes.join(', ')}`,
         );
         return;
       case 'sample':

@@ -45,15 +45,18 @@ function faultTable({ faults }: RunRecord): string {
     if (ms === undefined) return '';
     return ms === null ? 'never' : ms === 0 ? 'not interrupted' : formatDuration(ms);
   };
-  const rows = faults.map(({ fault, nodes, injectedAt, healedAt, recovery: after }) => [
+  const feltWords = (felt: boolean | undefined) =>
+    felt === undefined ? '' : felt ? 'yes' : 'NO: it may have missed';
+  const rows = faults.map(({ fault, nodes, injectedAt, healedAt, recovery: after, felt }) => [
     `${(injectedAt / 1_000).toFixed(1)} s`,
     fault,
     nodes.join(', '),
     healedAt === undefined ? 'over at once' : formatDuration(healedAt - injectedAt),
     recovery(after?.injection),
     recovery(after?.heal),
+    feltWords(felt),
   ]);
-  const headings = ['At', 'Fault', 'Nodes', 'For', 'Writes again after', 'after the heal'];
+  const headings = ['At', 'Fault', 'Nodes', 'For', 'Writes again after', 'after the heal', 'Felt'];
   return renderSection('Faults', renderTable(headings, rows));
 }
 

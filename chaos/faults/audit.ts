@@ -9,6 +9,7 @@ export const auditSink = defineFault({
   targets: 'nodes',
   lasting: true,
   parameters: z.strictObject({ is: z.enum(['full', 'hanging']) }),
+  felt: /Audit records could not be written/,
   needs: () => ['audit.sink'],
   async inject({ cluster, id, nodes, parameters, undo }) {
     const audit = lever(cluster, 'audit');

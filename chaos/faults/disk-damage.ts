@@ -5,6 +5,9 @@ import { duration } from '../scenario/units.ts';
 import { defineFault, type Injection, lever } from './fault.ts';
 import { untilHealthy } from './healthy.ts';
 
+/** It refused its disk, or knew that something is missing and was caught up. */
+const felt =
+  /log-corrupt|store\.corrupt|does not vote until|Puts the state aside|Makes the state anew|torn/i;
 const destructive = { danger: 'destructive', targets: 'nodes' } as const;
 const needs = () => ['process.kill', 'disk.bytes'] as const;
 const part = z.enum(['log', 'state']).default('log');
@@ -49,6 +52,7 @@ const BITS_MAX = 10_000;
 export const flipBits = defineFault({
   ...destructive,
   name: 'flip-bits',
+  felt,
   summary: 'flips bits on the disks of nodes, which may refuse them until the heal',
   lasting: true,
   parameters: z.strictObject({ part, bits: z.int().min(1).max(BITS_MAX).default(1) }),
@@ -64,6 +68,7 @@ const TAIL_MAX = 64 * 1024 * 1024;
 export const cutTail = defineFault({
   ...destructive,
   name: 'truncate-tail',
+  felt,
   summary: 'cuts the last bytes off the newest file of nodes, as a torn write does',
   lasting: true,
   parameters: z.strictObject({ part, bytes: z.int().min(1).max(TAIL_MAX) }),
@@ -77,6 +82,7 @@ export const cutTail = defineFault({
 export const rollBackDisk = defineFault({
   ...destructive,
   name: 'roll-back-disk',
+  felt,
   summary: 'gives nodes the disks that they had a while ago, as an old copy of a machine does',
   lasting: true,
   parameters: z.strictObject({ by: duration() }),

@@ -2,12 +2,15 @@ import { z } from 'zod';
 import { duration } from '../scenario/units.ts';
 import { defineFault, lever } from './fault.ts';
 
+/** A node that cannot keep what it promises ends, and says why. */
+const ended = /disk-failed|Raft stopped on this node|ENOSPC|EIO/;
 const disks = { targets: 'nodes', lasting: true } as const;
 const FREE_MAX = 1024 ** 3;
 
 export const diskFull = defineFault({
   ...disks,
   name: 'disk-full',
+  felt: ended,
   summary: 'leaves nodes no space on their disks',
   danger: 'disruptive',
   parameters: z.strictObject({
@@ -28,6 +31,7 @@ export const diskFull = defineFault({
 export const failedSync = defineFault({
   ...disks,
   name: 'fsync-fails',
+  felt: ended,
   summary: 'lets every fsync of nodes fail, after which they cannot trust their disks',
   danger: 'disruptive',
   parameters: z.strictObject({}),

@@ -42,6 +42,8 @@ export interface Fault<Parameters = unknown> {
   readonly parameters: z.ZodType<Parameters>;
   /** What a ground must be able to do. */
   readonly needs: (parameters: Parameters) => readonly Capability[];
+  /** What the log of a node says that felt it; absent: it leaves no trace there. */
+  readonly felt?: RegExp;
   /** Does it; resolves when it is in effect. */
   readonly inject: (injection: Injection<Parameters>) => Promise<void>;
 }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { duration } from '../scenario/units.ts';
 import { defineFault, lever } from './fault.ts';
 
+/** The node that could not open its slot says so, and so does one that lost its agent over it. */
+const felt = /A seal slot does not open|HSM agent put away|Waiting to unseal/;
 const hsm = { danger: 'disruptive', targets: 'maybe', lasting: true } as const;
 
 /** Without "on": every node. */
@@ -14,6 +16,7 @@ const chosen = (injection: {
 export const hsmUnreachable = defineFault({
   ...hsm,
   name: 'hsm-unreachable',
+  felt,
   summary: 'cuts the way of nodes to the HSM: silently, or with refusal',
   parameters: z.strictObject({ refuse: z.boolean().default(false) }),
   needs: () => ['hsm.link'],
@@ -44,6 +47,7 @@ export const hsmSlow = defineFault({
 export const hsmSessionLost = defineFault({
   ...hsm,
   name: 'hsm-session-lost',
+  felt,
   summary: 'ends the sessions of nodes with the HSM, which takes new ones at once',
   danger: 'mild',
   lasting: false,
@@ -55,6 +59,7 @@ export const hsmSessionLost = defineFault({
 export const hsmTokenRemoved = defineFault({
   ...hsm,
   name: 'hsm-token-removed',
+  felt,
   summary: 'takes the token out of the HSM, for all nodes',
   targets: 'none',
   parameters: z.strictObject({}),
@@ -72,6 +77,7 @@ export const hsmWrongPin = defineFault({
   summary: 'gives nodes a wrong PIN, and ends their sessions so that they try it',
   targets: 'nodes',
   parameters: z.strictObject({}),
+  felt: /hsm\.pin-[a-z-]+/,
   needs: () => ['hsm.token'],
   async inject({ cluster, nodes, undo }) {
     const token = lever(cluster, 'hsm');
@@ -89,6 +95,7 @@ export const hsmWrongPin = defineFault({
 export const unsealStorm = defineFault({
   ...hsm,
   name: 'unseal-storm',
+  felt,
   summary: 'ends all nodes, starts them while the HSM is away, and brings it back with the heal',
   targets: 'none',
   parameters: z.strictObject({ refuse: z.boolean().default(true) }),

@@ -33,6 +33,16 @@ export interface Cluster extends AsyncDisposable {
    * cannot reach them.
    */
   auditFiles?(node: string): Promise<readonly string[]>;
+  /**
+   * What a node has said in its log since a mark, which is a length told before. Absent: this ground
+   * shows no logs.
+   */
+  saidSince?(
+    node: string,
+    mark: number,
+  ): Promise<{ readonly text: string; readonly length: number }>;
+  /** Members that came beside the plan, also those that went: they too answered clients. */
+  visitors?(): readonly string[];
   /** Lifts, resumes and starts all that faults have left. Safe at any time, and again. */
   heal(): Promise<void>;
   /** Why the ground itself knows that the cluster broke a promise, if it watches that. */

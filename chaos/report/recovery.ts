@@ -11,7 +11,7 @@ export function recoveryTable(record: RunRecord, faults: readonly NumberedFault[
   if (faults.length === 0) return html`<p class="note">No fault was done.</p>`;
   const bounds = record.objectives.flatMap((one) => assertionOf(one) ?? []);
   const rows = faults.slice(0, FAULTS_SHOWN_MAX).map((fault) => {
-    const { number, look, nodes, injectedAt, healedAt, recovery, error } = fault;
+    const { number, look, nodes, injectedAt, healedAt, recovery, felt, error } = fault;
     const isOver = healedAt === undefined;
     return [
       html`<span class="chip look-${look}">${number}</span>`,
@@ -21,11 +21,25 @@ export function recoveryTable(record: RunRecord, faults: readonly NumberedFault[
       isOver ? 'over at once' : formatDuration(healedAt - injectedAt),
       against(recovery?.injection, boundFor(bounds, fault.fault, 'injection')),
       against(recovery?.heal, boundFor(bounds, fault.fault, 'heal')),
+      felt === undefined
+        ? undefined
+        : felt
+          ? 'yes'
+          : html`<span class="wrong">no: it may have missed</span>`,
       error === undefined ? undefined : html`<span class="wrong">${shortened(error, 500)}</span>`,
     ];
   });
   const hasErrors = faults.some((one) => one.error !== undefined);
-  const headings = ['', 'Fault', 'Nodes', 'At', 'For', 'Writes again after', 'after the heal'];
+  const headings = [
+    '',
+    'Fault',
+    'Nodes',
+    'At',
+    'For',
+    'Writes again after',
+    'after the heal',
+    'Felt',
+  ];
   return table(
     hasErrors ? [...headings, 'Went wrong'] : headings,
     hasErrors ? rows : rows.map((row) => row.slice(0, -1)),

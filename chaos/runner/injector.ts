@@ -4,6 +4,7 @@ import type { Cluster } from '../grounds/ground.ts';
 import { sleep } from '../grounds/sleep.ts';
 import type { TimelineStep } from '../scenario/scenario.ts';
 import { chooseNodes } from './choose-nodes.ts';
+import { Trace } from './felt.ts';
 import type { Progress } from './progress.ts';
 import type { FaultRecord } from './record.ts';
 
@@ -95,6 +96,7 @@ export class Injector {
     const fault = faultNamed(step.fault);
     const undos: { readonly what: string; readonly action: () => Promise<void> }[] = [];
     const random = new SeededRandom(occurrence.seed);
+    const trace = new Trace(cluster, fault);
     const record: Mutable<FaultRecord> = {
       id,
       fault: step.fault,
@@ -110,6 +112,7 @@ export class Injector {
       record.nodes = nodes;
       record.injectedAt = now();
       this.records.push(record);
+      await trace.begin(nodes);
       progress({ kind: 'fault', what: 'injected', fault: step.fault, nodes, at: now() });
       await fault.inject({
         id,
@@ -138,6 +141,16 @@ export class Injector {
     }
     if (record.healedAt !== undefined) record.healthyAt = now();
     progress({ kind: 'fault', what: 'healed', fault: step.fault, nodes: record.nodes, at: now() });
+    const felt = await trace.wasFelt(over);
+    if (felt !== undefined) record.felt = felt;
+    if (felt === false)
+      progress({
+        kind: 'fault',
+        what: 'not felt',
+        fault: step.fault,
+        nodes: record.nodes,
+        at: now(),
+      });
   }
 
   async #choose(step: TimelineStep, random: SeededRandom, over: AbortSignal) {

@@ -6,7 +6,7 @@ export type ProgressEvent =
   | { readonly kind: 'sample'; readonly sample: Sample }
   | {
       readonly kind: 'fault';
-      readonly what: 'injected' | 'healed';
+      readonly what: 'injected' | 'healed' | 'not felt';
       readonly fault: string;
       readonly nodes: readonly string[];
       readonly at: number;

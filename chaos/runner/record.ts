@@ -64,6 +64,11 @@ export interface FaultRecord {
   readonly healthyAt?: number;
   /** Until every client writes again; null: some client never did. */
   readonly recovery?: { readonly injection: number | null; readonly heal?: number | null };
+  /**
+   * Whether a node said that it felt it. False: it may have missed, and proves nothing. Absent: such
+   * a fault leaves no trace in logs, or the ground shows none.
+   */
+  readonly felt?: boolean;
   /** Why it could not be done or undone: the run has failed then. */
   readonly error?: string;
 }

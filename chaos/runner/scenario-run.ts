@@ -212,6 +212,7 @@ export class ScenarioRun {
             entries: history.entries,
           })),
         cluster: this.#cluster,
+        faults: this.faults,
         final,
         signal: this.#parts.signal,
       });

@@ -8,6 +8,8 @@ const TOKEN_MS = 60_000;
 export class Membership implements MembershipLever {
   readonly #local: LocalCluster;
   readonly #added = new Map<string, NodeProcess>();
+  /** Whoever was ever added; what it wrote is there until the cluster's folder goes. */
+  readonly visitors = new Map<string, NodeProcess>();
 
   constructor(local: LocalCluster) {
     this.#local = local;
@@ -19,6 +21,7 @@ export class Membership implements MembershipLever {
     await client.close();
     const node = await this.#local.join({ token: answer.joinToken, kind, region });
     this.#added.set(node.name, node);
+    this.visitors.set(node.name, node);
     return node.name;
   }
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StrongroomClient } from '../../../src/client/index.ts';
 import { type Clock, StrongroomError } from '../../../src/lib/index.ts';
@@ -81,7 +81,17 @@ export class ProcessCluster implements Cluster {
   }
 
   auditFiles(node: string): Promise<readonly string[]> {
-    return Promise.resolve([join(this.#node(node).dataDir, 'audit.log')]);
+    const { dataDir } = this.#membership.visitors.get(node) ?? this.#node(node);
+    return Promise.resolve([join(dataDir, 'audit.log')]);
+  }
+
+  async saidSince(node: string, mark: number) {
+    const log = await readFile(this.#node(node).logFile).catch(() => Buffer.alloc(0));
+    return { text: log.subarray(mark).toString(), length: log.length };
+  }
+
+  visitors(): readonly string[] {
+    return [...this.#membership.visitors.keys()];
   }
 
   async heal(): Promise<void> {

@@ -83,6 +83,7 @@ describe('the checker of audit logs', () => {
     const judgement = await auditComplete.check({
       histories: [{ workload: 'register', label: 'register', parameters: {}, entries }],
       cluster,
+      faults: [],
       final: observationOf([]),
       signal: new AbortController().signal,
     });

@@ -12,6 +12,7 @@ export function judge(
   return checker.check({
     histories: [{ workload: checker.judges[0] ?? '', label: 'tried', parameters, entries }],
     cluster: {} as Cluster,
+    faults: [],
     final: observationOf([]),
     signal: new AbortController().signal,
   });

@@ -50,6 +50,7 @@ async function judged(nodes: Readonly<Record<string, Secrets>>): Promise<string>
   const judgement = await sameState.check({
     histories: [],
     cluster: clusterOf(nodes),
+    faults: [],
     final: observationOf([]),
     signal: new AbortController().signal,
   });
