@@ -45,7 +45,10 @@ test.skipIf(disks !== undefined)(
     expect(stderr).toContain('>>> audit-sink');
     const { faults, samples, checks } = await readRecord(folder);
     // Its objectives are times and rates, which a busy machine may miss.
-    expect(checks.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['linearizable ok']);
+    expect(checks.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+      'linearizable ok',
+      'faults-felt ok',
+    ]);
     expect(faults.map((one) => one.error)).toEqual(faults.map(() => undefined));
     // Who cannot sync its log ends by itself.
     const fault = faults.find((one) => one.fault === 'fsync-fails');

@@ -201,7 +201,7 @@ export class CoreState {
       const window = new Inflights(inflightMax, appendBytesMax * INFLIGHT_APPENDS_FULL);
       const fresh = new Progress((this.log.lastIndex() + 1) as LogIndex, window);
       // A peer that just joined counts as heard from until the next quorum check.
-      fresh.recentlyActive = this.role === 'leader';
+      if (this.role === 'leader') fresh.heard();
       next.set(node, fresh);
     }
     this.progress = next;

@@ -12,7 +12,7 @@ type AppendResponse = Extract<Message, { kind: 'append-response' }>;
 export function handleAppendResponse(core: CoreState, message: AppendResponse): void {
   const progress = core.progress.get(message.from);
   if (progress === undefined) return;
-  progress.recentlyActive = true;
+  progress.heard();
   if (message.reject) handleRejection(core, progress, message);
   else handleAcceptance(core, progress, message);
 }
@@ -69,7 +69,7 @@ export function handleHeartbeatResponse(
 ): void {
   const progress = core.progress.get(message.from);
   if (progress === undefined) return;
-  progress.recentlyActive = true;
+  progress.heard();
   progress.givesVotes = message.recovering !== true;
   // Whatever was on its way may be lost: one more append may go, so that a full window heals.
   progress.paused = false;
@@ -95,14 +95,15 @@ export function ownAppendDurable(core: CoreState, index: LogIndex): void {
 
 /**
  * A leader that hears from no majority may have been replaced without knowing: it steps down, so
- * that its clients look elsewhere (Raft thesis 6.2). Heard from since the last check counts.
+ * that its clients look elsewhere (Raft thesis 6.2). Looked at every tick: one that is heard by its
+ * followers, and does not hear them, keeps them from electing another for one election timeout only.
  */
 export function checkQuorum(core: CoreState): void {
   const { voters } = core.membership;
+  for (const progress of core.progress.values()) progress.tick(core.options.electionTicks);
   const active = voters.filter(
     (voter) => voter === core.id || core.progress.get(voter)?.recentlyActive === true,
   );
-  for (const progress of core.progress.values()) progress.recentlyActive = false;
   if (active.length < majority(voters.length)) becomeFollower(core, core.term, undefined);
 }
 

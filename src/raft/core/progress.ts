@@ -18,8 +18,9 @@ export class Progress {
   state: ProgressState = 'probe';
   match: LogIndex;
   next: LogIndex;
-  /** Heard from since the last quorum check. */
+  /** Heard from within an election timeout. */
   recentlyActive = false;
+  #quietTicks = 0;
   /** It said that it votes when it is asked: not known before its first heartbeat's answer. */
   givesVotes = false;
   /** An append was sent and is not answered: no other until an answer or a heartbeat's answer. */
@@ -37,6 +38,17 @@ export class Progress {
     this.commitSent = 0 as LogIndex;
     this.snapshotIndex = 0 as LogIndex;
     this.inflights = inflights;
+  }
+
+  heard(): void {
+    this.recentlyActive = true;
+    this.#quietTicks = 0;
+  }
+
+  /** One tick of the leader has passed. */
+  tick(electionTicks: number): void {
+    this.#quietTicks += 1;
+    if (this.#quietTicks >= electionTicks) this.recentlyActive = false;
   }
 
   becomeProbe(): void {

@@ -101,9 +101,9 @@ export class RaftCore {
     }
     if (core.electionElapsed >= electionTicks) {
       core.electionElapsed = 0;
-      checkQuorum(core);
       abortTransfer(core);
     }
+    checkQuorum(core);
     if (core.role === 'leader' && core.heartbeatElapsed >= heartbeatTicks) {
       core.heartbeatElapsed = 0;
       if (core.options.lease !== undefined) core.rounds.renew();

@@ -45,7 +45,7 @@ export function becomeLeader(core: CoreState): void {
   core.sawLeader(core.id);
   // An entry further back may be a membership change that this node does not know to be committed.
   core.pendingChangeIndex = core.log.lastIndex();
-  for (const progress of core.progress.values()) progress.recentlyActive = true;
+  for (const progress of core.progress.values()) progress.heard();
   core.trace('BecomeLeader');
   // Committing this entry tells which earlier ones are committed (Raft 8), and lets reads begin.
   core.trace('Replicate');

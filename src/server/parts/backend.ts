@@ -4,8 +4,11 @@ import type { Foundation } from '../foundation.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
 import { RESTORING_RECORD } from '../snapshots/snapshot-keeper.ts';
 
-/** An election is over by then. A node that is cut off says so, and its client asks another. */
-const FORWARD_MS = 2_500;
+/**
+ * So many election timeouts. Most elections are over by then; a node that is cut off says so soon,
+ * and its client asks another, which may know who leads.
+ */
+const LEADERLESS_TIMEOUTS = 1.5;
 
 /** What the vault stands on, put together from the node's parts. */
 export function backendOf(
@@ -14,7 +17,8 @@ export function backendOf(
   forward: (node: number, request: VaultRequest) => Promise<VaultAnswer>,
   vault: () => RunningVault | undefined,
 ): VaultBackend {
-  const { participation, store, identity, records } = foundation;
+  const { participation, store, identity, records, config } = foundation;
+  const patienceMs = LEADERLESS_TIMEOUTS * config.raft.electionTicks * config.raft.tickMs;
   const restoring = { is: records.get(RESTORING_RECORD) !== undefined };
   records.onChange(RESTORING_RECORD, () => {
     const before = restoring.is;
@@ -36,7 +40,7 @@ export function backendOf(
     commit: (transaction, signal) => participation.commit(transaction, signal),
     freshen: (consistency, signal) => participation.freshen(consistency, signal),
     async forward(request) {
-      using limit = withTimeout(request.signal, FORWARD_MS);
+      using limit = withTimeout(request.signal, patienceMs);
       const leader = await participation.whenLeaderKnown(limit);
       if (leader !== identity.node) return forward(leader, request);
       // This node became the leader meanwhile, and is ready.

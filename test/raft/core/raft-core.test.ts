@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CoreCluster } from '../../harness/core-cluster.ts';
+import { TUNING } from '../../harness/core-node.ts';
 
 describe('a cluster of three', () => {
   test('elects the node whose patience ends first', () => {
@@ -8,6 +9,21 @@ describe('a cluster of three', () => {
     expect(cluster.node(2).status).toMatchObject({ role: 'leader', term: 1, leader: 2 });
     expect(cluster.node(1).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
     expect(cluster.node(3).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
+  });
+
+  test('a leader that is heard and does not hear gives way within one election timeout', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const cluster = new CoreCluster({ voters: [1, 2, 3], seed });
+      cluster.elect(1);
+      // Wherever in a period of checks the cut falls.
+      cluster.run(seed);
+      for (const id of [2, 3]) cluster.cutOneWay(id, 1);
+      cluster.run(TUNING.electionTicks);
+      expect(cluster.node(1).status.role, `seed ${seed}`).not.toBe('leader');
+      expect(cluster.terms, `seed ${seed}`).toEqual([1, 1, 1]);
+      cluster.run(60);
+      expect([2, 3], `seed ${seed}`).toContain(cluster.node(2).status.leader);
+    }
   });
 
   test('never elects a reluctant node while another can be', () => {

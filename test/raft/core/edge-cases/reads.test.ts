@@ -96,6 +96,7 @@ describe('reads', () => {
       cluster.tick(3);
       cluster.tick(1);
       cluster.deliverMatching((message) => message.kind === 'heartbeat');
+      cluster.deliverMatching((message) => message.kind === 'heartbeat-response');
     }
     expect(asker.failedReads).toEqual([9]);
     leader.propose('newer');
