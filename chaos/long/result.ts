@@ -34,19 +34,17 @@ export function resultOf(record: RunRecord, folder: string): Omit<RunResult, 'du
     verdict: isFine ? 'passed' : 'failed',
     because: verdict.kind === 'failed' ? verdict.because : [],
     operations: workloads.reduce((sum, one) => sum + one.ok, 0),
-    faults: faults.map((fault) => faultResult(fault, record)),
+    faults: faults.map(faultResult),
     checks: checks.map(({ name, kind }) => ({ name, kind })),
     ...(isFine ? {} : { folder }),
   };
 }
 
-function faultResult(fault: FaultRecord, { samples }: RunRecord): FaultResult {
-  const { recovery, felt } = fault;
-  const before = samples.findLast((sample) => sample.at <= fault.injectedAt);
-  const [only, ...others] = fault.nodes;
+function faultResult({ fault, nodes, leader, recovery, felt }: FaultRecord): FaultResult {
+  const [only, ...others] = nodes;
   return {
-    fault: fault.fault,
-    tookLeader: only !== undefined && others.length === 0 && only === before?.observation.leader,
+    fault,
+    tookLeader: only !== undefined && others.length === 0 && only === leader,
     ...(recovery?.injection === undefined ? {} : { injection: recovery.injection }),
     ...(recovery?.heal === undefined ? {} : { heal: recovery.heal }),
     ...(felt === undefined ? {} : { felt }),

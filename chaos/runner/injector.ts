@@ -110,6 +110,7 @@ export class Injector {
       if (chosen === undefined) return;
       const { nodes, leader } = chosen;
       record.nodes = nodes;
+      if (leader !== undefined) record.leader = leader;
       record.injectedAt = now();
       this.records.push(record);
       await trace.begin(nodes);

@@ -55,6 +55,8 @@ export interface FaultRecord {
   readonly fault: string;
   readonly parameters: unknown;
   readonly nodes: readonly string[];
+  /** Who led when its nodes were chosen. */
+  readonly leader?: string;
   /** When it was begun; what it disturbs is counted from here. */
   readonly injectedAt: number;
   /** When it was in effect. */

@@ -8,6 +8,8 @@ import type { NodeConfigInput } from '../../../src/server/config/index.ts';
 
 const cli = new URL('../../../dist/cli/main.js', import.meta.url).pathname;
 const READY_MS = 30_000;
+/** A node that ends by itself lets requests end, or makes its state anew and serves again. */
+const ENDING_MS = 20_000;
 
 export interface ReadyFile {
   readonly node: number;
@@ -28,6 +30,9 @@ export class NodeProcess {
   #program = cli;
   #child: ChildProcess | undefined;
   #ready: ReadyFile | undefined;
+  #starting: Promise<ReadyFile> | undefined;
+  /** The child that was ended from here. */
+  #stopped: ChildProcess | undefined;
 
   private constructor(
     name: string,
@@ -70,8 +75,49 @@ export class NodeProcess {
     );
   }
 
+  /**
+   * Sees to it that it runs and serves, whatever it is about just now: one that is starting is waited
+   * for, and one that is ending by itself is started when it has. Resolves too when it is ended from
+   * here meanwhile: whoever did that knows what comes next.
+   * @throws Error with the end of its log.
+   */
+  async ensureStarted(): Promise<void> {
+    const isEnding = () => this.running && !existsSync(join(this.dataDir, 'ready.json'));
+    try {
+      if (this.#starting === undefined && isEnding()) await this.#decided();
+      await (this.#starting ?? (this.running ? undefined : this.start()));
+    } catch (error) {
+      if (this.#stopped !== this.#child) throw error;
+    }
+  }
+
+  /** Resolves when it has ended, or serves again; one that hangs over it is ended. */
+  async #decided(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.running) return;
+    const over = new AbortController();
+    const timer = setTimeout(() => child.kill('SIGKILL'), ENDING_MS);
+    try {
+      await Promise.race([
+        once(child, 'exit', { signal: over.signal }),
+        fileAppears(this.dataDir, 'ready.json', over.signal),
+      ]);
+    } finally {
+      over.abort();
+      clearTimeout(timer);
+    }
+  }
+
   /** Starts it and waits until it serves (sealed or not). @throws Error with the end of its log. */
-  async start(): Promise<ReadyFile> {
+  start(): Promise<ReadyFile> {
+    const starting = this.#start().finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
+    });
+    this.#starting = starting;
+    return starting;
+  }
+
+  async #start(): Promise<ReadyFile> {
     await mkdir(this.dataDir, { recursive: true });
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
@@ -120,6 +166,7 @@ export class NodeProcess {
     const child = this.#child;
     if (child === undefined || !this.running) return child?.exitCode ?? null;
     const exited = once(child, 'exit');
+    this.#stopped = child;
     child.kill(name);
     await exited;
     return child.exitCode;

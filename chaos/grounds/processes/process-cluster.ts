@@ -99,7 +99,7 @@ export class ProcessCluster implements Cluster {
     await this.#apparatus.heal();
     const nodes = this.nodes.map((node) => this.#node(node.name));
     for (const node of nodes) node.signal('SIGCONT');
-    await Promise.all(nodes.filter((node) => !node.running).map((node) => node.start()));
+    await Promise.all(nodes.map((node) => node.ensureStarted()));
     await this.#membership.removeAll();
   }
 

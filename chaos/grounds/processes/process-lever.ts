@@ -10,10 +10,7 @@ export function processLever(
   let other: Promise<string> | undefined;
   return {
     kill: async (name) => void (await node(name).stop('SIGKILL')),
-    start: async (name) => {
-      const process = node(name);
-      if (!process.running) await process.start();
-    },
+    start: (name) => node(name).ensureStarted(),
     pause: (name) => Promise.resolve(node(name).signal('SIGSTOP')),
     resume: (name) => Promise.resolve(node(name).signal('SIGCONT')),
     stop: async (name) => void (await node(name).stop('SIGTERM')),
