@@ -23,6 +23,8 @@ export interface Injection<Parameters = unknown> {
   /** The leader of the moment, if there is one. */
   readonly leader: string | undefined;
   readonly signal: AbortSignal;
+  /** What the fault itself saw of whether it hit anything, where no log would tell. */
+  readonly witness: (felt: boolean) => void;
   /**
    * Remembers how a step is undone; called before the step is done. Undone in reverse, all of them,
    * even when one fails. Must be safe to run twice, and when the step was never done.

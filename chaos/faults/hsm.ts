@@ -47,13 +47,15 @@ export const hsmSlow = defineFault({
 export const hsmSessionLost = defineFault({
   ...hsm,
   name: 'hsm-session-lost',
-  felt,
   summary: 'ends the sessions of nodes with the HSM, which takes new ones at once',
   danger: 'mild',
   lasting: false,
   parameters: z.strictObject({}),
   needs: () => ['hsm.token'],
-  inject: (injection) => lever(injection.cluster, 'hsm').endSessions(chosen(injection)),
+  // A node that loses its session notices at its next proof that it could unseal: half a minute on.
+  async inject(injection) {
+    injection.witness((await lever(injection.cluster, 'hsm').endSessions(chosen(injection))) > 0);
+  },
 });
 
 export const hsmTokenRemoved = defineFault({

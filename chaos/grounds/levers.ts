@@ -112,8 +112,11 @@ export interface HsmLinkChange {
 export interface HsmLever {
   lay(layer: string, nodes: readonly string[], change: HsmLinkChange): Promise<void>;
   lift(layer: string): Promise<void>;
-  /** With `hsm.token`, as all below. Open sessions are gone; new ones may be opened. */
-  endSessions(nodes: readonly string[]): Promise<void>;
+  /**
+   * With `hsm.token`, as all below. Open sessions are gone; new ones may be opened.
+   * @returns how many connections carried them.
+   */
+  endSessions(nodes: readonly string[]): Promise<number>;
   removeToken(): Promise<void>;
   returnToken(): Promise<void>;
   /** A PIN that is refused, and sessions end so that it is asked for. */

@@ -2,8 +2,6 @@ import type { Fault } from '../faults/fault.ts';
 import type { Cluster } from '../grounds/ground.ts';
 import { sleep } from '../grounds/sleep.ts';
 
-/** After the heal: what a node says of a fault may be on its way still. */
-const WAIT_MS = 3_000;
 const LOOK_MS = 250;
 
 /**
@@ -28,13 +26,13 @@ export class Trace {
   }
 
   /**
-   * Once it is healed. Waits a moment for the trace, until `signal`.
+   * Waits for the trace, so long and until `signal`.
    * @returns undefined when such a fault leaves no trace, or the ground shows none.
    */
-  async wasFelt(signal: AbortSignal): Promise<boolean | undefined> {
+  async wasFelt(waitMs: number, signal: AbortSignal): Promise<boolean | undefined> {
     if (this.#pattern === undefined || this.#marks.size === 0) return undefined;
     const { clock } = this.#cluster;
-    const until = clock.monotonicMs() + WAIT_MS;
+    const until = clock.monotonicMs() + waitMs;
     for (;;) {
       if (await this.#isTold(this.#pattern)) return true;
       if (signal.aborted || clock.monotonicMs() >= until) return false;

@@ -11,6 +11,10 @@ import type { FaultRecord } from './record.ts';
 /** How long a fault waits for the node that it is for: there may be no leader just now. */
 const CHOOSE_MS = 10_000;
 const CHOOSE_EVERY_MS = 100;
+/** A fault that is to be healed stays so much longer until it was felt. */
+const FELT_MS = 10_000;
+/** After the heal: what a node says of a fault may be on its way still. */
+const TOLD_MS = 2_000;
 /** The longest time that a timer of Node takes: until the end of the timeline comes first. */
 const FOREVER_MS = 2 ** 31 - 1;
 
@@ -123,10 +127,17 @@ export class Injector {
         random,
         parameters: step.parameters,
         signal: over,
+        witness: (isFelt) => {
+          record.felt = isFelt;
+        },
         undo: (what, action) => undos.push({ what, action }),
       });
       record.effectiveAt = now();
-      if (fault.lasting) await sleep(cluster.clock, step.forMs ?? FOREVER_MS, over);
+      if (fault.lasting) {
+        await sleep(cluster.clock, step.forMs ?? FOREVER_MS, over);
+        // On a slow machine a node may only come to feel it now: it is not healed before, in reason.
+        await trace.wasFelt(FELT_MS, over);
+      }
     } catch (error) {
       record.error = textOf(error);
       if (!this.records.includes(record)) this.records.push(record);
@@ -142,9 +153,9 @@ export class Injector {
     }
     if (record.healedAt !== undefined) record.healthyAt = now();
     progress({ kind: 'fault', what: 'healed', fault: step.fault, nodes: record.nodes, at: now() });
-    const felt = await trace.wasFelt(over);
+    const felt = await trace.wasFelt(TOLD_MS, over);
     if (felt !== undefined) record.felt = felt;
-    if (felt === false)
+    if (record.felt === false)
       progress({
         kind: 'fault',
         what: 'not felt',

@@ -34,9 +34,9 @@ export class HsmFaults implements HsmLever {
     return Promise.resolve();
   }
 
-  endSessions(nodes: readonly string[]): Promise<void> {
-    for (const node of nodes) this.#link(node).proxy.resetConnections();
-    return Promise.resolve();
+  endSessions(nodes: readonly string[]): Promise<number> {
+    const ended = nodes.map((node) => this.#link(node).proxy.resetConnections());
+    return Promise.resolve(ended.reduce((sum, count) => sum + count, 0));
   }
 
   // The server forks a child for each connection, which goes on with what it has read: so each

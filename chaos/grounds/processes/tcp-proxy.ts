@@ -63,9 +63,11 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** Ends the connections that there are; new ones are welcome. */
-  resetConnections(): void {
+  /** Ends the connections that there are; new ones are welcome. @returns how many there were. */
+  resetConnections(): number {
+    const count = this.#pairs.size;
     for (const pair of this.#pairs) pair.reset();
+    return count;
   }
 
   #accept(socket: Socket, target: Endpoint): void {

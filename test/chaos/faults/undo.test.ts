@@ -62,6 +62,7 @@ async function inject(name: string, fake: FakeLevers, nodes: readonly string[]) 
     random: new SeededRandom(1),
     leader: 'voter-1',
     signal: new AbortController().signal,
+    witness: () => {},
     undo: (_, action) => steps.unshift(action),
   });
   return steps;

@@ -29,7 +29,7 @@ test('a fault is felt when one of its nodes says so after it was done', async ()
   const trace = new Trace(cluster, fault);
   await trace.begin(['one']);
   logs['one'] += 'the disk is full\n';
-  expect(await trace.wasFelt(signal)).toBe(true);
+  expect(await trace.wasFelt(3_000, signal)).toBe(true);
 });
 
 test('a fault is not felt by what was said before it, or by a node that it was not for', async () => {
@@ -38,7 +38,7 @@ test('a fault is not felt by what was said before it, or by a node that it was n
   const trace = new Trace(cluster, fault);
   await trace.begin(['one']);
   logs['two'] += 'the disk is full\n';
-  expect(await trace.wasFelt(signal)).toBe(false);
+  expect(await trace.wasFelt(3_000, signal)).toBe(false);
 });
 
 test('a fault without nodes of its own may be felt by any, also a moment after its heal', async () => {
@@ -48,18 +48,18 @@ test('a fault without nodes of its own may be felt by any, also a moment after i
   cluster.clock.after(2_000, () => {
     logs['two'] += 'the disk is full\n';
   });
-  expect(await trace.wasFelt(signal)).toBe(true);
+  expect(await trace.wasFelt(3_000, signal)).toBe(true);
 });
 
 test('of a fault that leaves no trace, or on a ground without logs, nothing is said', async () => {
   const { cluster } = twoNodes();
   const silent = new Trace(cluster, {} as Fault);
   await silent.begin(['one']);
-  expect(await silent.wasFelt(signal)).toBeUndefined();
+  expect(await silent.wasFelt(3_000, signal)).toBeUndefined();
   const { saidSince: _, ...blind } = cluster;
   const unseen = new Trace(blind as Cluster, fault);
   await unseen.begin(['one']);
-  expect(await unseen.wasFelt(signal)).toBeUndefined();
+  expect(await unseen.wasFelt(3_000, signal)).toBeUndefined();
 });
 
 test('a run with a fault that nobody felt has proved nothing', async () => {
