@@ -1,7 +1,6 @@
 import type { Cluster } from '../grounds/ground.ts';
 import type { Observation } from '../grounds/observation.ts';
 import type { Entry } from '../history/history.ts';
-import type { FaultRecord } from '../runner/record.ts';
 
 /** The history of one use of a workload. */
 export interface JudgedHistory {
@@ -11,13 +10,21 @@ export interface JudgedHistory {
   readonly entries: readonly Entry[];
 }
 
+/** A fault that was done, as far as checkers ask. */
+export interface DoneFault {
+  readonly id: string;
+  readonly nodes: readonly string[];
+  /** Absent: nothing can be said of it. */
+  readonly felt?: boolean;
+}
+
 /** What a checker judges: everything recorded, and the healed cluster, still running. */
 export interface Evidence {
   /** Only those of the workloads that the checker judges. */
   readonly histories: readonly JudgedHistory[];
   readonly cluster: Cluster;
   /** Every doing of a fault, in the order of their times. */
-  readonly faults: readonly FaultRecord[];
+  readonly faults: readonly DoneFault[];
   /** After the last heal and the settling. */
   readonly final: Observation;
   readonly signal: AbortSignal;

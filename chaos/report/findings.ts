@@ -52,7 +52,8 @@ function nothing({ measure }: AssertionRecord, faults: readonly FaultRecord[]): 
   const isNever = faults.some(
     ({ recovery }) => recovery?.injection === null || recovery?.heal === null,
   );
-  return measure === 'write-recovery' && isNever ? 'never' : 'nothing to measure';
+  const isLate = measure === 'replica-recovery' && faults.some((one) => one.healedAt !== undefined);
+  return isLate || (measure === 'write-recovery' && isNever) ? 'never' : 'nothing to measure';
 }
 
 /** A bar against its bound, which is the upright line. */

@@ -13,6 +13,9 @@ export interface Measured {
   readonly faults: readonly FaultRecord[];
 }
 
+/** A replica that lags by this much is not fresh. */
+const BEHIND_MS = 1_000;
+
 /** Measures, and says whether it holds; with nothing to measure it does not. */
 export function judgeAssertion(assertion: Assertion, measured: Measured): AssertionRecord {
   const value = valueOf(assertion, measured);
@@ -68,6 +71,8 @@ function valueOf(assertion: Assertion, all: Measured): number | undefined {
         : ended.filter((entry) => entry.outcome !== 'ok').length / ended.length;
     case 'write-recovery':
       return statisticOf(assertion.statistic, recoveries(assertion, all.faults));
+    case 'replica-recovery':
+      return statisticOf(assertion.statistic, replicaRecoveries(assertion, all));
   }
 }
 
@@ -81,12 +86,40 @@ function countLeaders({ observation }: Sample): number {
   return leaders.filter((node) => node.term === newest).length;
 }
 
+const isMeant =
+  ({ after }: Assertion) =>
+  (fault: FaultRecord) =>
+    after === undefined || after.fault === 'any' || after.fault === fault.fault;
+
+/** One that never came back took for ever. A fault's time is over where the next one begins. */
+function replicaRecoveries(assertion: Assertion, all: Measured): readonly number[] {
+  return all.faults.filter(isMeant(assertion)).flatMap((fault) => {
+    const from = assertion.after?.what === 'heal' ? fault.healedAt : fault.injectedAt;
+    if (from === undefined) return [];
+    const next = all.faults.map((one) => one.injectedAt).filter((at) => at > from);
+    const until = Math.min(all.toMs, ...next);
+    const samples = all.samples.filter(({ at }) => at >= from && at < until);
+    const lastBehind = samples.findLastIndex(isAReplicaBehind(all.samples));
+    const fresh = samples[lastBehind + 1];
+    return [fresh === undefined ? Number.POSITIVE_INFINITY : fresh.at - from];
+  });
+}
+
+/** Whoever was ever seen as a replica is one: also while it does not answer, and then it is behind. */
+function isAReplicaBehind(samples: readonly Sample[]): (sample: Sample) => boolean {
+  const seen = samples.flatMap(({ observation }) => observation.nodes);
+  const names = new Set(seen.filter(({ role }) => role === 'replica').map(({ name }) => name));
+  return ({ observation }) =>
+    observation.nodes.some(
+      ({ name, role, lagMs }) => names.has(name) && (role !== 'replica' || lagMs >= BEHIND_MS),
+    );
+}
+
 /** A client that never wrote again took for ever. */
-function recoveries({ after }: Assertion, faults: readonly FaultRecord[]): readonly number[] {
-  return faults
-    .filter((fault) => after === undefined || after.fault === 'any' || after.fault === fault.fault)
-    .flatMap(({ recovery }) => {
-      const found = after?.what === 'heal' ? recovery?.heal : recovery?.injection;
-      return found === undefined ? [] : [found ?? Number.POSITIVE_INFINITY];
-    });
+function recoveries(assertion: Assertion, faults: readonly FaultRecord[]): readonly number[] {
+  const { after } = assertion;
+  return faults.filter(isMeant(assertion)).flatMap(({ recovery }) => {
+    const found = after?.what === 'heal' ? recovery?.heal : recovery?.injection;
+    return found === undefined ? [] : [found ?? Number.POSITIVE_INFINITY];
+  });
 }

@@ -31,6 +31,11 @@ export type Parsed<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly problem: string };
 
+const RECOVERIES = Object.entries<Measure>(measures)
+  .filter(([, { afterFault }]) => afterFault === true)
+  .map(([name]) => name)
+  .join(' and ');
+
 const FORM = 'MEASURE [after [heal of] FAULT] [STATISTIC] < VALUE [for DURATION]';
 const shape =
   /^(?<measure>[a-z-]+)(?: after (?<heal>heal of )?(?<fault>[a-z-]+))?(?: (?<statistic>[a-z0-9]+))? (?<comparison><=|>=|==|<|>) (?<bound>\S+)(?: for (?<duration>\S+))?$/;
@@ -48,7 +53,7 @@ export function parseAssertion(text: string, faults: readonly string[]): Parsed<
     return unknown(`statistic of ${name}`, statistic, measure.statistics);
   const { fault, heal, duration } = parts;
   if (fault !== undefined && measure.afterFault !== true)
-    return problem(`${name} cannot be followed by "after": only write-recovery can`);
+    return problem(`${name} cannot be followed by "after": only ${RECOVERIES} can`);
   if (fault !== undefined && fault !== 'any' && !faults.includes(fault))
     return unknown('fault', fault, [...faults, 'any']);
   const bound = parseQuantity(measure.unit, parts['bound'] ?? '');

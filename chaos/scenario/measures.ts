@@ -38,6 +38,12 @@ export const measures = {
     statistics: spread,
     afterFault: true,
   },
+  'replica-recovery': {
+    unit: 'duration',
+    summary: 'from a fault (or its heal) until every replica stays less than a second behind',
+    statistics: spread,
+    afterFault: true,
+  },
 } as const satisfies Record<string, Measure>;
 
 export type MeasureName = keyof typeof measures;
