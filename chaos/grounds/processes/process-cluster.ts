@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StrongroomClient } from '../../../src/client/index.ts';
-import { type Clock, StrongroomError } from '../../../src/lib/index.ts';
+import { type Clock, hasCode } from '../../../src/lib/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
 import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
 import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
@@ -15,8 +15,8 @@ import type { NodeProcess } from './node-process.ts';
 import { processLever } from './process-lever.ts';
 import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
 
-/** A node gives the others a second to answer before it tells of them. */
-const OBSERVE_MS = 2_000;
+/** A node gives the others a second to answer before it tells of them, and may be busy itself. */
+const OBSERVE_MS = 3_000;
 
 /** The machine's clock, with timers that keep the process alive: a run is waited for. */
 const clock: Clock = {
@@ -137,8 +137,10 @@ export class ProcessCluster implements Cluster {
       const { role, term, commit, applied, lagMs, lagEntries, sealState } = own;
       return { name, up: true, role, term, commit, applied, lagMs, lagEntries, seal: sealState };
     } catch (error) {
-      const isSealed = error instanceof StrongroomError && error.code === 'seal.sealed';
-      return { ...silent, ...lag, up: isSealed, seal: isSealed ? 'sealed' : 'unknown' };
+      const isSealed = hasCode(error, 'seal.sealed');
+      // One that may say nothing because it cannot record that it did is no node that is down.
+      const up = isSealed || hasCode(error, 'audit.sink-failed');
+      return { ...silent, ...lag, up, seal: isSealed ? 'sealed' : 'unknown' };
     }
   }
 
