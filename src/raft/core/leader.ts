@@ -7,6 +7,12 @@ import { maybeCommit, selfAck } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import { targetCaughtUp } from './transfer.ts';
 
+/**
+ * Election timeouts of silence after which a peer counts as gone. Followers that stall for less are
+ * not worth an election: that would take longer.
+ */
+const QUIET_TIMEOUTS = 1.5;
+
 type AppendResponse = Extract<Message, { kind: 'append-response' }>;
 
 export function handleAppendResponse(core: CoreState, message: AppendResponse): void {
@@ -96,11 +102,12 @@ export function ownAppendDurable(core: CoreState, index: LogIndex): void {
 /**
  * A leader that hears from no majority may have been replaced without knowing: it steps down, so
  * that its clients look elsewhere (Raft thesis 6.2). Looked at every tick: one that is heard by its
- * followers, and does not hear them, keeps them from electing another for one election timeout only.
+ * followers, and does not hear them, keeps them from electing another for so long only.
  */
 export function checkQuorum(core: CoreState): void {
   const { voters } = core.membership;
-  for (const progress of core.progress.values()) progress.tick(core.options.electionTicks);
+  const quietTicksMax = Math.ceil(QUIET_TIMEOUTS * core.options.electionTicks);
+  for (const progress of core.progress.values()) progress.tick(quietTicksMax);
   const active = voters.filter(
     (voter) => voter === core.id || core.progress.get(voter)?.recentlyActive === true,
   );

@@ -18,7 +18,7 @@ export class Progress {
   state: ProgressState = 'probe';
   match: LogIndex;
   next: LogIndex;
-  /** Heard from within an election timeout. */
+  /** Heard from lately: see `tick`. */
   recentlyActive = false;
   #quietTicks = 0;
   /** It said that it votes when it is asked: not known before its first heartbeat's answer. */
@@ -45,10 +45,10 @@ export class Progress {
     this.#quietTicks = 0;
   }
 
-  /** One tick of the leader has passed. */
-  tick(electionTicks: number): void {
+  /** One tick of the leader has passed. @param quietTicksMax silence of so many is absence */
+  tick(quietTicksMax: number): void {
     this.#quietTicks += 1;
-    if (this.#quietTicks >= electionTicks) this.recentlyActive = false;
+    if (this.#quietTicks >= quietTicksMax) this.recentlyActive = false;
   }
 
   becomeProbe(): void {

@@ -11,14 +11,14 @@ describe('a cluster of three', () => {
     expect(cluster.node(3).status).toMatchObject({ role: 'follower', term: 1, leader: 2 });
   });
 
-  test('a leader that is heard and does not hear gives way within one election timeout', () => {
+  test('a leader that is heard and does not hear gives way within one and a half election timeouts', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const cluster = new CoreCluster({ voters: [1, 2, 3], seed });
       cluster.elect(1);
       // Wherever in a period of checks the cut falls.
       cluster.run(seed);
       for (const id of [2, 3]) cluster.cutOneWay(id, 1);
-      cluster.run(TUNING.electionTicks);
+      cluster.run(1.5 * TUNING.electionTicks);
       expect(cluster.node(1).status.role, `seed ${seed}`).not.toBe('leader');
       expect(cluster.terms, `seed ${seed}`).toEqual([1, 1, 1]);
       cluster.run(60);
