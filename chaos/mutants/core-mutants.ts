@@ -85,8 +85,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'votes for a shorter log',
     file: core('election'),
-    search: 'const granted = free && upToDate && !core.logLost;',
-    replacement: 'const granted = free && !core.logLost;',
+    search: 'const granted = free && upToDate && !core.logLost &&',
+    replacement: 'const granted = free && !core.logLost &&',
     why: 'a leader lacks committed entries',
   },
   {
@@ -99,8 +99,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node that lost its log votes',
     file: core('election'),
-    search: 'const granted = free && upToDate && !core.logLost;',
-    replacement: 'const granted = free && upToDate;',
+    search: 'const granted = free && upToDate && !core.logLost &&',
+    replacement: 'const granted = free && upToDate &&',
     why: 'an acknowledged entry is forgotten (etcd #20269)',
   },
   {
@@ -141,9 +141,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'lower-term pre-vote is not answered',
     file: core('step'),
-    search:
-      "      core.sayAfterPersist({ kind: 'pre-vote-response', from, to, term, reject: true });\n",
-    replacement: '',
+    search: "      core.sayAfterPersist({\n        kind: 'pre-vote-response',",
+    replacement: "      void ({\n        kind: 'pre-vote-response',",
     why: 'a node in an older term waits for ever (etcd raft 3c7359d)',
   },
   {
@@ -218,6 +217,41 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     search: '  core.pendingChangeIndex = last;\n',
     replacement: '',
     why: 'majorities two changes apart do not meet',
+  },
+  {
+    name: 'a vote that was taken away is not sealed',
+    file: core('raft-core'),
+    search: 'if (lostVote) sealChange(core);',
+    replacement: '',
+    why: 'the node that was taken out ends while the others still need it to elect',
+  },
+  {
+    name: 'votes do not tell what is committed',
+    file: core('step'),
+    search: "if ('commitTerm' in message) learnCommit(core, message);",
+    replacement: '',
+    why: 'who knows that a change is committed has the shorter log, and nobody is elected',
+  },
+  {
+    name: 'what a vote says is committed is taken for a log that differs',
+    file: core('commit-point'),
+    search: 'if (!core.log.hasEntry(commit, commitTerm)) return;',
+    replacement: 'if (commit > core.log.lastIndex()) return;',
+    why: 'another entry is committed at the same index',
+  },
+  {
+    name: 'a candidate goes on among those who counted before',
+    file: core('commit-point'),
+    search: "if (core.role !== 'follower' && hasUnappliedChange(core)) {",
+    replacement: "if (core.role === 'leader' && hasUnappliedChange(core)) {",
+    why: 'majorities of two memberships are mixed in one election',
+  },
+  {
+    name: 'a voter is removed without losing its vote first',
+    file: core('proposals'),
+    search: "if (kind === 'remove' && isVoter(core.membership, node)) {",
+    replacement: "if (kind === 'remove' && node < 0) {",
+    why: 'it ends before the others know that they are enough',
   },
   {
     name: 'a change before the first commit of the term',

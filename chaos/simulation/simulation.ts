@@ -370,8 +370,9 @@ class Simulation {
       return { kind: 'add-learner', node, context: new Uint8Array() };
     }
     const voter = one(voters);
+    if (kind === 3 && learner !== undefined) return { kind: 'remove', node: learner };
     if (voter === undefined || voters.length <= 1) return undefined;
-    return { kind: kind === 2 ? 'demote' : 'remove', node: voter };
+    return { kind: 'demote', node: voter };
   }
 
   #diskFate(operation: Parameters<DiskFates['next']>[0]): DiskFate {

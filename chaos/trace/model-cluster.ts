@@ -64,6 +64,8 @@ export class ModelCluster {
         return this.#applyConf(node, event);
       case 'Commit':
         return this.#commit(node, event.state.commit);
+      case 'LearnCommit':
+        return this.#learnCommit(node, event.state.commit);
       case 'Ready':
         return this.#ready(node);
       case 'InitState':
@@ -338,6 +340,14 @@ export class ModelCluster {
       const entry = node.log[at];
       if (entry !== undefined) this.#committed.push(entry);
     }
+  }
+
+  /** Told by a candidate or a voter. That somebody committed it is checked after every event. */
+  #learnCommit(node: ModelNode, index: number): void {
+    demand(node.role !== 'StateLeader', 'a leader commits by counting');
+    demand(index > node.commit, 'it learns nothing new');
+    demand(index <= node.log.length, 'it commits what its log does not hold');
+    node.commit = index;
   }
 
   /** What a node takes for committed was committed, and is the same everywhere. */

@@ -182,7 +182,14 @@ describe('the checker of simulated clusters', () => {
 
   it('notices a second vote in one term, and a term that is forgotten', () => {
     const checker = new Checker();
-    const vote = { kind: 'vote-response', from: one, term: 3 as Term, reject: false } as const;
+    const vote = {
+      kind: 'vote-response',
+      from: one,
+      term: 3 as Term,
+      reject: false,
+      commit: 0 as LogIndex,
+      commitTerm: 0 as Term,
+    } as const;
     checker.sent({ ...vote, to: two });
     expect(() => checker.sent({ ...vote, to: 3 as NodeId })).toThrow(Violation);
     expect(() => checker.started(leading(one, 2))).toThrow(Violation);

@@ -204,3 +204,5 @@ export class CoreNode {
 export const nodeId = (id: number): NodeId => id as NodeId;
 export const logIndex = (index: number): LogIndex => index as LogIndex;
 export const term = (value: number): Term => value as Term;
+/** What a vote says is committed, when it is not about that. */
+export const NOTHING_COMMITTED = { commit: logIndex(0), commitTerm: term(0) };

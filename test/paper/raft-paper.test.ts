@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { utf8Bytes } from '../../src/lib/index.ts';
 import type { Entry, Message } from '../../src/raft/core/index.ts';
 import { CoreCluster } from '../harness/core-cluster.ts';
-import { logIndex, nodeId, term } from '../harness/core-node.ts';
+import { logIndex, NOTHING_COMMITTED, nodeId, term } from '../harness/core-node.ts';
 
 /** Claims of "In Search of an Understandable Consensus Algorithm" (Ongaro and Ousterhout 2014). */
 
@@ -29,6 +29,7 @@ const vote = (from: number, to: number, inTerm: number, last: readonly [number, 
     lastIndex: logIndex(last[0]),
     lastTerm: term(last[1]),
     transfer: false,
+    ...NOTHING_COMMITTED,
   }) satisfies Message;
 
 const heartbeat = (from: number, to: number, inTerm: number) =>
@@ -114,7 +115,7 @@ describe('5.2 Leader election', () => {
     cluster.settle();
     for (let from = 2; from < 2 + grants; from++) {
       const said = { from: nodeId(from), to: nodeId(1), term: term(2) };
-      node.core.step({ kind: 'vote-response', ...said, reject: false });
+      node.core.step({ kind: 'vote-response', ...said, reject: false, ...NOTHING_COMMITTED });
     }
     expect(node.status.role).toBe(role);
   });

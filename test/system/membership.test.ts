@@ -5,6 +5,7 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeProcess } from '../../chaos/grounds/processes/node-process.ts';
 import type { StrongroomClient } from '../../src/client/index.ts';
+import { PEER_PROTOCOL_VERSION } from '../../src/raft/index.ts';
 import { forwardMethod, openStream } from '../../src/replication/peer-channel.ts';
 import { eventually, TestCluster } from '../harness/cluster.ts';
 
@@ -125,7 +126,7 @@ async function greet(options: {
         from,
         to: to.ready.node,
         incarnation: 1_000_000,
-        protocolVersion: 1,
+        protocolVersion: PEER_PROTOCOL_VERSION,
       };
       stream.write({ hello });
     });

@@ -65,7 +65,10 @@ export class CoreState {
   selfMatch = 0 as LogIndex;
   transferee: NodeId | undefined;
   timeoutNowSent = false;
-  /** No membership change may be proposed before everything up to here is applied. */
+  /**
+   * No membership change may be proposed before everything up to here is applied: the entry that
+   * opened this leader's term, its last change, or that change's seal.
+   */
   pendingChangeIndex = 0 as LogIndex;
   /** Something may have to be sent to peers: looked at once a `Ready`, so that work batches. */
   replicationDue = false;

@@ -1,15 +1,14 @@
 import { unreachable } from '../../lib/index.ts';
+import { commitPoint } from './commit-point.ts';
 import type { CoreState } from './core-state.ts';
-import type { LogIndex, Message, NodeId, Term } from './message.ts';
+import type { Message, NodeId, Term } from './message.ts';
 import { voteResult } from './quorum.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
+import { hasUnappliedChange } from './unapplied-change.ts';
 
 type VoteRequest = Extract<Message, { kind: 'vote' | 'pre-vote' }>;
 type VoteResponse = Extract<Message, { kind: 'vote-response' | 'pre-vote-response' }>;
 export type Campaign = 'pre-vote' | 'vote' | 'transfer';
-
-/** Entries looked at in one go while searching for an unapplied membership change. */
-const SCAN_BYTES_MAX = 1024 * 1024;
 
 /** Why this node must not campaign now; `undefined` when it may. */
 export function whyNotCampaign(core: CoreState): string | undefined {
@@ -20,24 +19,6 @@ export function whyNotCampaign(core: CoreState): string | undefined {
   if (core.storage.stalled) return 'its disk does not answer';
   if (hasUnappliedChange(core)) return 'a committed membership change is not applied';
   return undefined;
-}
-
-/**
- * A node that holds a change in its log knows the one before it to be committed (the append that
- * brought it said so). Without this, it could win by a majority of a membership two changes old,
- * which need not meet a majority of the present one (etcd #11284, #12359).
- */
-function hasUnappliedChange(core: CoreState): boolean {
-  let from = (core.apply.applied + 1) as LogIndex;
-  const to = (core.commit + 1) as LogIndex;
-  while (from < to) {
-    const entries = core.log.slice(from, to, SCAN_BYTES_MAX);
-    // What cannot be looked at may hold one.
-    if (entries === undefined || entries.length === 0) return true;
-    if (entries.some((entry) => entry.kind === 'membership')) return true;
-    from = (from + entries.length) as LogIndex;
-  }
-  return false;
 }
 
 export function campaign(core: CoreState, how: Campaign): void {
@@ -58,6 +39,7 @@ export function campaign(core: CoreState, how: Campaign): void {
       lastIndex: core.log.lastIndex(),
       lastTerm: core.log.lastTerm(),
       transfer: how === 'transfer',
+      ...commitPoint(core),
     };
     // What a vote is asked on must survive a crash: else grants that arrive after it would elect,
     // in this term again, a shorter log than they were given for.
@@ -70,7 +52,7 @@ export function campaign(core: CoreState, how: Campaign): void {
 
 function selfVote(core: CoreState): Message {
   const { id, term } = core;
-  return { kind: 'vote-response', from: id, to: id, term, reject: false };
+  return { kind: 'vote-response', from: id, to: id, term, reject: false, ...commitPoint(core) };
 }
 
 /** A receipt of this term is back: so is the vote that this candidate gave itself with the term. */
@@ -141,5 +123,6 @@ export function handleVoteRequest(core: CoreState, message: VoteRequest): void {
     // A granted pre-vote speaks of the term asked for, which this node has not entered.
     term: granted && isPreVote ? message.term : core.term,
     reject: !granted,
+    ...commitPoint(core),
   });
 }

@@ -1,6 +1,7 @@
 export type { LeaseOptions } from './lease.ts';
 export { membershipAfter } from './membership.ts';
 export type {
+  CommitPoint,
   Entry,
   EntryKind,
   LogIndex,

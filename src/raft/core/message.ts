@@ -7,8 +7,8 @@ export type Term = Branded<number, 'Term'>;
 export type LogIndex = Branded<number, 'LogIndex'>;
 
 /**
- * `command` carries opaque bytes; `membership` changes one node; `empty` opens a leader's term, and
- * the one at index 1 names the founders.
+ * `command` carries opaque bytes; `membership` changes one node; `empty` opens a leader's term or
+ * seals a change (see `sealChange`), and the one at index 1 names the founders.
  */
 export type EntryKind = 'command' | 'empty' | 'membership';
 
@@ -47,6 +47,12 @@ interface Addressed {
   readonly term: Term;
 }
 
+/** An entry that is committed for certain, and with it all before it: see `learnCommit`. */
+export interface CommitPoint {
+  readonly commit: LogIndex;
+  readonly commitTerm: Term;
+}
+
 /**
  * What nodes say to one another. The driver adds cluster id, group id and incarnation; the core
  * sees only messages that passed that check.
@@ -82,17 +88,19 @@ export type Message =
       /** For how long its sender gives no vote to anyone else, by its own clock: see `VoteSilence`. */
       readonly promiseMs?: number;
     })
-  | (Addressed & {
-      readonly kind: 'pre-vote' | 'vote';
-      readonly lastIndex: LogIndex;
-      readonly lastTerm: Term;
-      /** A leadership transfer: voters answer although they hear from a leader. */
-      readonly transfer: boolean;
-    })
-  | (Addressed & {
-      readonly kind: 'pre-vote-response' | 'vote-response';
-      readonly reject: boolean;
-    })
+  | (Addressed &
+      CommitPoint & {
+        readonly kind: 'pre-vote' | 'vote';
+        readonly lastIndex: LogIndex;
+        readonly lastTerm: Term;
+        /** A leadership transfer: voters answer although they hear from a leader. */
+        readonly transfer: boolean;
+      })
+  | (Addressed &
+      CommitPoint & {
+        readonly kind: 'pre-vote-response' | 'vote-response';
+        readonly reject: boolean;
+      })
   | (Addressed & { readonly kind: 'snapshot'; readonly meta: SnapshotMeta })
   | (Addressed & { readonly kind: 'timeout-now' })
   | (Addressed & { readonly kind: 'transfer-leader'; readonly target: NodeId })

@@ -1,5 +1,5 @@
 import type { CoreState } from './core-state.ts';
-import { encodeMembershipChange, whyImpossible } from './membership.ts';
+import { encodeMembershipChange, isVoter, whyImpossible } from './membership.ts';
 import type { LogIndex, MembershipChange, NodeId, Term } from './message.ts';
 import { APPLY_BACKLOG_MAX } from './options.ts';
 import { appendOwn } from './replication.ts';
@@ -59,20 +59,41 @@ export function proposeMembership(core: CoreState, change: MembershipChange): Me
   return { kind: 'accepted', first, last, term: core.term };
 }
 
+/**
+ * A leader that applied a change which took a vote away says so in an entry of its own. Whoever
+ * holds that entry got it together with the news that the change is committed; so once it is
+ * committed, a majority of those who still count knows that they are those, and goes on knowing.
+ * Before that the one that was taken out may have to help to elect: with four voters of which one
+ * was taken out, the leader lost before it told anyone, and the seal missing, the two others that
+ * are left would wait for three votes of four.
+ */
+export function sealChange(core: CoreState): void {
+  core.trace('Replicate');
+  core.pendingChangeIndex = appendOwn(core, 'empty', [new Uint8Array()]).last;
+}
+
+/** This node leads, and a majority of those who count knows for good that they do. */
+export function isSettled(core: CoreState): boolean {
+  return core.role === 'leader' && core.pendingChangeIndex <= core.apply.applied;
+}
+
 function whyRefused(core: CoreState, change: MembershipChange): string | undefined {
   // Two leaders that each change the membership before committing anything of their own can end
   // with majorities that do not meet (Ongaro, raft-dev 2015).
   if (!core.committedInOwnTerm) return 'this leader has not committed an entry of its term yet';
-  if (core.pendingChangeIndex > core.apply.applied) {
-    return `the change at index ${core.pendingChangeIndex} is not applied yet`;
+  if (!isSettled(core)) {
+    return `the change up to index ${core.pendingChangeIndex} is not applied yet`;
   }
   const impossible = whyImpossible(core.membership, change);
   if (impossible !== undefined) return impossible;
-  const isPair = core.membership.voters.length === 2;
-  if (isPair && change.node === core.id) {
-    // The other voter may miss that this was committed. It could then neither win alone nor get
-    // the vote of this node, whose log may be longer: the cluster would stand still.
-    return `node ${change.node} leads one other voter: transfer leadership to it first`;
+  const { kind, node } = change;
+  if (kind === 'demote' && node === core.id) {
+    // It would have to step down before it can seal the change.
+    return `node ${node} leads: transfer leadership first`;
+  }
+  if (kind === 'remove' && isVoter(core.membership, node)) {
+    // Who is removed ends, and gives no vote. It must not end before others know that theirs do.
+    return `node ${node} is a voter: demote it first`;
   }
   return change.kind === 'promote' ? whyNotPromote(core, change.node) : undefined;
 }

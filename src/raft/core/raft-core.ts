@@ -15,10 +15,12 @@ import type {
 import type { RaftCoreOptions } from './options.ts';
 import type { ProgressState } from './progress.ts';
 import {
+  isSettled,
   type MembershipOutcome,
   type ProposeOutcome,
   propose,
   proposeMembership,
+  sealChange,
 } from './proposals.ts';
 import { readIndex } from './reads.ts';
 import type { Ready, Role, StorageReceipt } from './ready.ts';
@@ -55,6 +57,11 @@ export interface CoreStatus {
   readonly removed: boolean;
   /** The leader knows entries acknowledged here that this node does not have: the disk lost them. */
   readonly logLost: boolean;
+  /**
+   * Told on the leader only: every change that took effect is known for good to a majority of those
+   * who still count, so that whoever was taken out may end.
+   */
+  readonly settled: boolean;
 }
 
 /**
@@ -201,6 +208,7 @@ export class RaftCore {
       const change = traceChange(decodeMembershipChange(entry.data));
       core.trace('ApplyConfChange', { prop: { cc: { ...change, newconf: traceConf(after) } } });
     }
+    const lostVote = core.membership.voters.some((voter) => !isVoter(after, voter));
     core.membership = after;
     core.removed ||= after.removed.includes(core.id);
     core.rebuildProgress();
@@ -209,7 +217,10 @@ export class RaftCore {
     // A leader that is no voter any more would commit without being part of the majority.
     if (!core.isVoter) becomeFollower(core, core.term, undefined);
     // A smaller majority may have been reached already, and a new peer waits for entries.
-    else if (core.role === 'leader') this.#maker.membershipChanged();
+    else if (core.role === 'leader') {
+      if (lostVote) sealChange(core);
+      this.#maker.membershipChanged();
+    }
   }
 
   /** @param nowMs see `ready`. */
@@ -255,6 +266,12 @@ export class RaftCore {
       transferring: core.transferee,
       removed: core.removed,
       logLost: core.logLost,
+      settled: this.settled,
     };
+  }
+
+  /** See `CoreStatus`. */
+  get settled(): boolean {
+    return isSettled(this.#core);
   }
 }

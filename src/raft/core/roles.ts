@@ -43,12 +43,12 @@ export function becomeLeader(core: CoreState): void {
   core.role = 'leader';
   core.leader = core.id;
   core.sawLeader(core.id);
-  // An entry further back may be a membership change that this node does not know to be committed.
-  core.pendingChangeIndex = core.log.lastIndex();
   for (const progress of core.progress.values()) progress.heard();
   core.trace('BecomeLeader');
   // Committing this entry tells which earlier ones are committed (Raft 8), and lets reads begin.
   core.trace('Replicate');
   const founds = core.log.lastIndex() === 0;
-  appendOwn(core, 'empty', [founds ? encodeFounders(core.membership) : new Uint8Array()]);
+  const opening = founds ? encodeFounders(core.membership) : new Uint8Array();
+  // An entry further back may be a membership change that this node does not know to be committed.
+  core.pendingChangeIndex = appendOwn(core, 'empty', [opening]).last;
 }

@@ -1,4 +1,5 @@
 import { unreachable } from '../../lib/index.ts';
+import { commitPoint, learnCommit } from './commit-point.ts';
 import type { CoreState } from './core-state.ts';
 import { campaign, handleVoteRequest, handleVoteResponse, isSticky } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
@@ -24,6 +25,7 @@ export function step(core: CoreState, message: Message): void {
   }
   if (core.removed) return;
   core.traceMessage('Receive', message);
+  if ('commitTerm' in message) learnCommit(core, message);
   if (message.term < core.term) {
     answerStale(core, message);
     return;
@@ -83,7 +85,14 @@ function answerStale(core: CoreState, message: Message): void {
       return;
     case 'pre-vote':
       // Not dropped: while PreVote is being rolled out, silence would be a deadlock (3c7359d).
-      core.sayAfterPersist({ kind: 'pre-vote-response', from, to, term, reject: true });
+      core.sayAfterPersist({
+        kind: 'pre-vote-response',
+        from,
+        to,
+        term,
+        reject: true,
+        ...commitPoint(core),
+      });
       return;
     default:
       return;

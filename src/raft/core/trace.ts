@@ -19,6 +19,8 @@ export type TraceName =
   | 'ChangeConf'
   | 'ApplyConfChange'
   | 'Commit'
+  /** Ours, the specification has no such step: a vote or its answer told what is committed. */
+  | 'LearnCommit'
   | 'Ready';
 
 export interface TraceMessage {

@@ -11,7 +11,7 @@ import type { NodeId } from '../core/index.ts';
 type HelloProperties = internal.internal.v1.Hello.$Properties;
 
 /** What every stream between nodes speaks. A peer of another version is refused, not guessed at. */
-export const PEER_PROTOCOL_VERSION = 1;
+export const PEER_PROTOCOL_VERSION = 2;
 
 const CLUSTER_ID = /^[0-9a-f]{32}$/;
 

@@ -28,13 +28,17 @@ export class LeaderRequests {
     this.#options = options;
   }
 
-  /** Resolves when the change took effect here. */
   async changeMembership(change: MembershipChange): Promise<void> {
     const { core, wake } = this.#options;
     const outcome = core.proposeMembership(change);
     wake();
     if (outcome.kind !== 'accepted') throw membershipFailed(change, outcome);
     await this.#applied(outcome.last, outcome.term);
+    // A change that took a vote away is sealed by then: see `sealChange`.
+    const { status, listeners } = this.#options;
+    const settled = (now: RaftStatus) => now.settled || now.role !== 'leader';
+    if (!settled(status())) await listeners.when(settled);
+    if (!status().settled) throw outcomeUnknown('leadership was lost meanwhile');
   }
 
   async transferLeadership(target: NodeId | undefined): Promise<void> {

@@ -306,7 +306,9 @@ export class RaftDriver implements RaftNode {
     if (last === undefined) return;
     this.#options.metrics.applyEntries.observe(slice.length);
     this.#retention.coreApplied(last.index);
+    const wasSettled = this.#core.settled;
     this.#core.applied(last.index);
+    if (this.#core.settled !== wasSettled) this.#statusDue = true;
     this.#offerSnapshot();
     this.#committed.advance(this.#applier.applied);
     this.#retention.trim();

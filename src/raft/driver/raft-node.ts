@@ -36,6 +36,11 @@ export interface RaftStatus {
   readonly membership: Membership;
   /** Filled on the leader only. */
   readonly peers: readonly PeerStatus[];
+  /**
+   * On the leader only: a majority of the voters knows for good that they are the voters, and a node
+   * that was demoted may be stopped or removed.
+   */
+  readonly settled: boolean;
 }
 
 /** One member of one Raft group, running. */
@@ -60,6 +65,12 @@ export interface RaftNode extends AsyncDisposable {
    */
   readIndex(options?: { readonly signal?: Cancellation }): Promise<LogIndex>;
 
+  /**
+   * Makes one change of one node. Resolves when it took effect here and, if it took a vote away,
+   * when a majority of the voters that are left knows that it did. A voter is demoted before it is
+   * removed.
+   * @throws StrongroomError `raft.membership-refused`, `raft.not-leader`, `raft.outcome-unknown`
+   */
   changeMembership(change: MembershipChange): Promise<void>;
 
   /** Hands leadership to `target` (or the best follower). @throws `raft.transfer-failed` */
@@ -77,7 +88,7 @@ export interface RaftNode extends AsyncDisposable {
    */
   committedEntries(from: LogIndex, signal: Cancellation): AsyncIterable<readonly Entry[]>;
 
-  /** Calls back after each change of role, term, leader or membership. @returns unsubscribe */
+  /** Calls back after each change of role, term, leader, membership or `settled`. @returns unsubscribe */
   onStatusChange(listener: (status: RaftStatus) => void): () => void;
 
   /** Resolves once when the node ends by itself: disk failure, removal, broken invariant. */

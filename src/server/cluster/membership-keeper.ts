@@ -104,5 +104,7 @@ export function nextChange(
     }
   }
   const gone = [...voters, ...learners].find((node) => !wanted.has(node) && node !== status.node);
-  return gone === undefined ? undefined : { kind: 'remove', node: gone };
+  if (gone === undefined) return undefined;
+  // It loses its vote first, and ends only when the others know that: see `sealChange`.
+  return { kind: voters.includes(gone) ? 'demote' : 'remove', node: gone };
 }

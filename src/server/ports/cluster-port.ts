@@ -78,18 +78,14 @@ export function createClusterPort(parts: ClusterPortParts): ClusterPort {
       const member = requireMember(parts, node);
       refuseReplica(member, 'demote');
       refuseLastVoter(parts, node, 'demote');
-      await leaveLeadership(parts, node, context.signal);
-      await changeKind(parts, member, 'learner', context.signal);
-      await until(parts, () => !membership(parts).voters.includes(node as NodeId), context.signal, {
-        change: `demote node ${node}`,
-        stuck: 'the change is recorded and will be made when a majority can be reached',
-      });
+      await takeVote(parts, member, context.signal);
       return {};
     },
     async remove(context, { node }) {
       const member = requireMember(parts, node);
       if (member.kind !== 'replica') refuseLastVoter(parts, node, 'remove');
-      await leaveLeadership(parts, node, context.signal);
+      // Its record is what lets it speak with others, and its vote may still be needed.
+      if (member.kind === 'voter') await takeVote(parts, member, context.signal);
       await write(parts, new Map([[memberRecord(node), undefined]]), context.signal);
       parts.keeper()?.nudge();
       const gone = () => {
@@ -203,6 +199,25 @@ async function leaveLeadership(
     'raft.not-leader',
     `Node ${node} led and has handed over; the new leader takes the change`,
   );
+}
+
+/** Resolves when the node has no vote any more, and a majority of the others knows that. */
+async function takeVote(
+  parts: ClusterPortParts,
+  member: Member,
+  signal: Cancellation,
+): Promise<void> {
+  const { node } = member;
+  await leaveLeadership(parts, node, signal);
+  await changeKind(parts, member, 'learner', signal);
+  const done = () => {
+    const { membership, settled } = requireRaft(parts).status();
+    return settled && !membership.voters.includes(node as NodeId);
+  };
+  await until(parts, done, signal, {
+    change: `demote node ${node}`,
+    stuck: 'the change is recorded and will be made when a majority can be reached',
+  });
 }
 
 async function changeKind(

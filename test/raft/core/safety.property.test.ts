@@ -97,9 +97,6 @@ class Schedule {
       });
       return;
     }
-    // Two voters becoming one can stand still when the one that leaves is the only one to know:
-    // the documented exception, with a test of its own in edge-cases.test.ts.
-    if (leader.status.membership.voters.length <= 2 && pick % 3 !== 0) return;
     const kind = (['promote', 'demote', 'remove'] as const)[pick % 3] ?? 'remove';
     leader.core.proposeMembership({ kind, node: nodeId(id) });
   }

@@ -1,5 +1,6 @@
 import { StrongroomError, unreachable } from '../../../lib/index.ts';
 import type {
+  CommitPoint,
   Entry,
   EntryKind,
   LogIndex,
@@ -125,10 +126,12 @@ function writeMessage(message: Message, out: Writer): void {
       out.number(message.lastIndex);
       out.number(message.lastTerm);
       out.flag(message.transfer);
+      writeCommitPoint(message, out);
       return;
     case 'pre-vote-response':
     case 'vote-response':
       out.flag(message.reject);
+      writeCommitPoint(message, out);
       return;
     case 'snapshot':
       writeMeta(message.meta, out);
@@ -204,10 +207,11 @@ function readMessage(from: Reader): Message {
         lastIndex: from.number() as LogIndex,
         lastTerm: from.number() as Term,
         transfer: from.flag(),
+        ...readCommitPoint(from),
       };
     case 'pre-vote-response':
     case 'vote-response':
-      return { kind, ...addressed, reject: from.flag() };
+      return { kind, ...addressed, reject: from.flag(), ...readCommitPoint(from) };
     case 'snapshot':
       return { kind, ...addressed, meta: readMeta(from) };
     case 'transfer-leader':
@@ -220,6 +224,15 @@ function readMessage(from: Reader): Message {
     default:
       return unreachable(kind);
   }
+}
+
+function writeCommitPoint({ commit, commitTerm }: CommitPoint, out: Writer): void {
+  out.number(commit);
+  out.number(commitTerm);
+}
+
+function readCommitPoint(from: Reader): CommitPoint {
+  return { commit: from.number() as LogIndex, commitTerm: from.number() as Term };
 }
 
 function readEntries(from: Reader): readonly Entry[] {

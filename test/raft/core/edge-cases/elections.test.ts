@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../../src/raft/core/index.ts';
 import { CoreCluster } from '../../../harness/core-cluster.ts';
-import { logIndex, nodeId, term } from '../../../harness/core-node.ts';
+import { logIndex, NOTHING_COMMITTED, nodeId, term } from '../../../harness/core-node.ts';
 
 const voteFor = (from: number, to: number, inTerm: number, kind: 'vote' | 'pre-vote' = 'vote') =>
   ({
@@ -12,6 +12,7 @@ const voteFor = (from: number, to: number, inTerm: number, kind: 'vote' | 'pre-v
     lastIndex: logIndex(9),
     lastTerm: term(inTerm - 1),
     transfer: false,
+    ...NOTHING_COMMITTED,
   }) satisfies Message;
 
 const answers = (cluster: CoreCluster, kind: Message['kind']) =>

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../../src/raft/core/index.ts';
 import { CoreCluster } from '../../../harness/core-cluster.ts';
-import { type CoreNode, nodeId, TUNING, term } from '../../../harness/core-node.ts';
+import {
+  type CoreNode,
+  NOTHING_COMMITTED,
+  nodeId,
+  TUNING,
+  term,
+} from '../../../harness/core-node.ts';
 
 const TICK_MS = 100;
 const PROMISE_MS = (TUNING.electionTicks - 1) * TICK_MS;
@@ -157,13 +163,21 @@ describe('leases', () => {
     const voter = cluster.node(2);
     const later = term(leader.status.term + 1);
     const from = nodeId(3);
-    voter.core.step({ kind: 'pre-vote-response', from, to: voter.id, term: later, reject: true });
+    voter.core.step({
+      kind: 'pre-vote-response',
+      from,
+      to: voter.id,
+      term: later,
+      reject: true,
+      ...NOTHING_COMMITTED,
+    });
     expect(voter.status).toMatchObject({ term: later, leader: undefined });
     const asks = {
       from,
       to: voter.id,
       lastIndex: voter.status.lastIndex,
       transfer: false,
+      ...NOTHING_COMMITTED,
     } as const;
     for (const asked of [later, term(later + 1)]) {
       voter.core.step({ kind: 'vote', ...asks, term: asked, lastTerm: leader.status.term });

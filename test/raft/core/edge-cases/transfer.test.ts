@@ -88,11 +88,11 @@ describe('leadership transfer', () => {
     expect(leader.core.transferLeadership(nodeId(target))).toEqual({ kind: 'refused', because });
   });
 
-  test('a removed node is refused as target, and removing the target ends the transfer', () => {
+  test('a demoted node is refused as target, and demoting the target ends the transfer', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3, 4] });
     const leader = cluster.elect(1);
     cluster.partition([1, 2, 3]);
-    leader.core.proposeMembership({ kind: 'remove', node: nodeId(4) });
+    leader.core.proposeMembership({ kind: 'demote', node: nodeId(4) });
     cluster.settle();
     leader.core.transferLeadership(nodeId(4));
     cluster.stabilize();

@@ -26,6 +26,7 @@ const meta = fc.record({
 const of = (kind: string, fields: Record<string, fc.Arbitrary<unknown>>) =>
   fc.record({ kind: fc.constant(kind), ...addressed, ...fields });
 const flag = fc.boolean();
+const commitPoint = { commit: number, commitTerm: number };
 const anyMessage = fc.oneof(
   of('append', { prevIndex: number, prevTerm: number, commit: number, entries: fc.array(entry) }),
   of('append-response', { index: number, reject: flag, hintIndex: number, hintTerm: number }),
@@ -34,10 +35,10 @@ const anyMessage = fc.oneof(
   of('heartbeat-response', { context: number, recovering: fc.constant(true) }),
   of('heartbeat-response', { context: number, promiseMs: number }),
   of('heartbeat-response', { context: number, recovering: fc.constant(true), promiseMs: number }),
-  of('pre-vote', { lastIndex: number, lastTerm: number, transfer: flag }),
-  of('vote', { lastIndex: number, lastTerm: number, transfer: flag }),
-  of('pre-vote-response', { reject: flag }),
-  of('vote-response', { reject: flag }),
+  of('pre-vote', { lastIndex: number, lastTerm: number, transfer: flag, ...commitPoint }),
+  of('vote', { lastIndex: number, lastTerm: number, transfer: flag, ...commitPoint }),
+  of('pre-vote-response', { reject: flag, ...commitPoint }),
+  of('vote-response', { reject: flag, ...commitPoint }),
   of('snapshot', { meta }),
   of('timeout-now', {}),
   of('transfer-leader', { target: number }),
