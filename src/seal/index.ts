@@ -1,3 +1,4 @@
+export { KeptRoot } from './kept-root.ts';
 export { createSeal } from './node-seal.ts';
 export { MANUAL_RECORD, type SealRecords, type SlotKind } from './records.ts';
 export type {

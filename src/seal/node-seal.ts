@@ -265,6 +265,10 @@ class NodeSeal implements Seal {
     return () => this.#closed.delete(callback);
   }
 
+  keepRoot(): void {
+    if (this.#root !== undefined) this.#options.kept?.keep(this.#root);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     this.#stopWatching();
@@ -292,8 +296,17 @@ class NodeSeal implements Seal {
   async #unsealAlone(): Promise<UnsealOutcome> {
     const { records } = this.#options;
     if (records.read(LAYOUT_RECORD) === undefined) return { kind: 'uninitialized' };
-    if (records.read(MANUAL_RECORD) !== undefined) return { kind: 'sealed-by-hand' };
+    const { kept } = this.#options;
+    if (records.read(MANUAL_RECORD) !== undefined) {
+      kept?.[Symbol.dispose]();
+      return { kind: 'sealed-by-hand' };
+    }
     const layout = this.#layout();
+    const former = kept?.take(records, layout);
+    if (former !== undefined) {
+      this.#adopt(former);
+      return { kind: 'unsealed', rootId: former.id };
+    }
     if (this.#slots.reachable(layout).length === 0) return this.#sharesNeeded();
     const root = await this.#slots.openFirst(layout);
     const since = this.#rootNow();

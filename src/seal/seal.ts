@@ -1,6 +1,7 @@
 import type { PinGuard, TokenDeadlines } from '../hsm/index.ts';
 import type { Clock, Random, SecretBytes } from '../lib/index.ts';
 import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { KeptRoot } from './kept-root.ts';
 import type { SealRecords, SlotKind } from './records.ts';
 import type { SlotConfig } from './slot-config.ts';
 import type { SlotHealth } from './slot-health.ts';
@@ -21,6 +22,8 @@ export interface SealOptions {
   /** Shared by everything in this process that logs in to tokens. */
   readonly pinGuard: PinGuard;
   readonly deadlines?: Partial<TokenDeadlines>;
+  /** What a former seal of this process left for this one, and this one leaves for the next. */
+  readonly kept?: KeptRoot;
 }
 
 /** Records to be written in the same moment, such as the keyring sealed under the new root. */
@@ -144,4 +147,6 @@ export interface Seal extends AsyncDisposable {
   onUnsealed(callback: (root: SecretBytes, rootId: string) => void): () => void;
   /** Called before the root is overwritten. */
   onSealed(callback: (reason: string) => void): () => void;
+  /** Leaves the root, if it is held, for the seal that follows this one in the same process. */
+  keepRoot(): void;
 }

@@ -8,6 +8,7 @@ import {
   TcpPort,
 } from '../lib/index.ts';
 import type { NodeId } from '../raft/index.ts';
+import type { KeptRoot } from '../seal/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Logger, PromMetrics } from '../telemetry/index.ts';
 import type { NodeTls } from './certificates/index.ts';
@@ -39,6 +40,7 @@ export interface Platform {
   readonly log: Logger;
   readonly metrics: PromMetrics;
   readonly version: string;
+  readonly kept: KeptRoot;
 }
 
 /** What a node stands on: its state, its place in the cluster, its way to the other nodes. */

@@ -1,3 +1,4 @@
+export { KeptRoot } from '../seal/index.ts';
 export {
   type NodeConfig,
   type NodeConfigInput,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadSodium } from '../barrier/index.ts';
 import { type Cancellation, SystemRandom, systemClock } from '../lib/index.ts';
 import type { NodeId, RaftNode } from '../raft/index.ts';
+import type { KeptRoot } from '../seal/index.ts';
 import type { ClosableLogger, Logger, PromMetrics } from '../telemetry/index.ts';
 import { writeAtomically } from './certificates/index.ts';
 import { Closers } from './closers.ts';
@@ -28,8 +29,10 @@ export interface RunningNode {
   /**
    * Hands leadership over if it has it, lets requests end, closes everything. A node that is out of
    * service stops answering first.
+   *
+   * @param next `begin-again` when a node follows in this process: the root key is kept for it.
    */
-  stop(): Promise<void>;
+  stop(next?: 'begin-again'): Promise<void>;
 }
 
 /**
@@ -45,6 +48,7 @@ export async function startNode(
     readonly log: Logger | ClosableLogger;
     readonly metrics: PromMetrics;
     readonly signal: Cancellation;
+    readonly kept: KeptRoot;
   },
 ): Promise<RunningNode> {
   const closers = new Closers(options.log);
@@ -58,16 +62,17 @@ export async function startNode(
 
 async function start(
   config: NodeConfig,
-  options: { readonly log: Logger; readonly metrics: PromMetrics; readonly signal: Cancellation },
+  options: Parameters<typeof startNode>[1],
   closers: Closers,
 ): Promise<RunningNode> {
-  const { log, metrics, signal } = options;
+  const { log, metrics, signal, kept } = options;
   const platform = {
     clock: systemClock,
     random: new SystemRandom(),
     log,
     metrics,
     version: versionOfProgram(),
+    kept,
   };
   await disableCoreDumps(log);
   await loadSodium();
@@ -119,8 +124,9 @@ async function start(
   return {
     node: identity.node,
     stopped: foundation.stopped,
-    async stop() {
+    async stop(next) {
       state.ready = false;
+      if (next === 'begin-again') service.seal.keepRoot();
       await rm(readyFile, { force: true });
       if (!state.failed) await handOver(foundation.participation.raft, service, named.log);
       await closers.closeAll();

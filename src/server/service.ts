@@ -181,6 +181,7 @@ function openSeal(
     log: log.child({ part: 'seal' }),
     metrics,
     pinGuard: createPinGuard(random),
+    kept: foundation.kept,
   });
   closers.keep('seal', seal);
   seal.onUnsealed((key, id) => keyring.open({ key, id }));

@@ -108,6 +108,36 @@ describe('a node whose state is not what it should be', { timeout: 120_000 }, ()
   }
 });
 
+test('a node that makes its state anew keeps the key that it held', {
+  timeout: 120_000,
+}, async () => {
+  await using cluster = await TestCluster.start({
+    voters: 3,
+    config: { integrity: { compareEveryMs: 200, verifyEveryMs: 6_000 } },
+  });
+  const client = await cluster.client();
+  await client.call('kv.put', { mount: 'secret', path: 'item', data: bytes('kept') });
+  const node = cluster.node(3);
+  await node.stop();
+  await alterOneRecord(node);
+  await node.start();
+  const unsealed = async () => {
+    const { members } = await client.call('cluster.status', {});
+    return members.find((one) => one.node === 3)?.sealState === 'unsealed';
+  };
+  await eventually(unsealed, 'node 3 has opened the seal');
+  // From now on it could not open it again: as if it needed people with shares.
+  await rm(join(cluster.folder, 'dev-seal.key'));
+  await eventually(
+    async () => (await metric(node, 'strongroom_integrity_rebuilds_total')) === 1,
+    'node 3 makes its state anew',
+  );
+  await eventually(unsealed, 'node 3 is unsealed again');
+  const address = node.ready.apiAddress;
+  const got = await client.call('kv.get', { mount: 'secret', path: 'item' }, { address });
+  expect(valueOf(got)).toBe('kept');
+});
+
 async function metric(node: NodeProcess, name: string): Promise<number> {
   const answer = await fetch(`http://${node.ready.metricsAddress}/metrics`);
   const line = (await answer.text()).split('\n').find((one) => one.startsWith(`${name} `));

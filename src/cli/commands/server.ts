@@ -28,7 +28,9 @@ export function serverCommand(io: CliIo): Command {
 /** @returns the exit code: 0 after SIGTERM or SIGINT, 70 after a broken invariant, 1 otherwise. */
 async function runServer(file: string, told: AbortSignal): Promise<number> {
   // Here and not above, so that every other command starts without loading a whole node.
-  const { readNodeConfig, startNode, wantRebuild } = await import('../../server/index.ts');
+  const { KeptRoot, readNodeConfig, startNode, wantRebuild } = await import(
+    '../../server/index.ts'
+  );
   const config = readNodeConfig(file);
   const log = pinoLogger({
     level: config.log.level,
@@ -47,11 +49,12 @@ async function runServer(file: string, told: AbortSignal): Promise<number> {
     // It may have been told while the node was still being loaded.
     if (told.aborted) stop();
   });
+  using kept = new KeptRoot(systemClock);
   try {
     const metrics = promMetrics();
     for (;;) {
       if (told.aborted) return 0;
-      const node = await startNode(config, { log, metrics, signal: told });
+      const node = await startNode(config, { log, metrics, signal: told, kept });
       const ended = await Promise.race([stopping, node.stopped]);
       if (ended === 'told') {
         await node.stop();
@@ -60,7 +63,7 @@ async function runServer(file: string, told: AbortSignal): Promise<number> {
       log.error({ error: describe(ended.because) }, 'The node has stopped by itself');
       // Noted before anything else: a crash from here on must not bring the state back.
       const anew = await wantRebuild(config.dataDir, ended.because, systemClock);
-      await node.stop();
+      await node.stop(anew ? 'begin-again' : undefined);
       if (!anew) return exitCodeOf(ended.because);
     }
   } catch (error) {
