@@ -397,8 +397,9 @@ class Simulation {
     const status = node.raft?.status();
     if (status === undefined) return;
     node.lastSeenIndex = status.lastIndex;
-    if (status.role !== 'recovering') node.isDamaged = false;
-    else this.#count('recoveringSeen');
+    if (status.role === 'recovering') this.#count('recoveringSeen');
+    // A node that stops while it is being caught up has not got back what it lost.
+    else if (status.role !== 'stopped') node.isDamaged = false;
     this.#guard(() => this.#checker.status(status));
   }
 
