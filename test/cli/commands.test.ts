@@ -1,8 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { StrongroomError } from '../../src/lib/index.ts';
-import { run, temporaryFolder } from './fake-io.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
+import { run } from './fake-io.ts';
 
 const secretText = 'srt.marked-token-value';
 const auth = {
@@ -405,9 +406,13 @@ describe('operator', () => {
 });
 
 describe('policy', () => {
-  const folder = temporaryFolder();
-  const file = join(folder, 'p.hcl');
-  writeFileSync(file, 'path "secret/data/*" {   capabilities = ["read"] }');
+  let folder: string;
+  let file: string;
+  beforeEach(() => {
+    folder = temporaryFolder();
+    file = join(folder, 'p.hcl');
+    writeFileSync(file, 'path "secret/data/*" {   capabilities = ["read"] }');
+  });
 
   it('test tells by its status what the policy says', async () => {
     const args = (capability: string) => [

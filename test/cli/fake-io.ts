@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   type ApiClient,
   type CliIo,
@@ -29,8 +26,6 @@ export interface World {
   readonly snapshot?: readonly Uint8Array[];
   readonly signal?: AbortSignal;
 }
-
-export const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'strongroom-cli-'));
 
 /** Runs one command against a cluster that answers as told. */
 export async function run(

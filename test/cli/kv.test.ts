@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StrongroomError, utf8Bytes, utf8Text } from '../../src/lib/index.ts';
-import { run, temporaryFolder } from './fake-io.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
+import { run } from './fake-io.ts';
 
 const version = { version: 3, createdAtMs: 1_700_000_000_000, deletedAtMs: 0, destroyed: false };
 const secret = {

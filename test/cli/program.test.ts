@@ -11,7 +11,8 @@ import { parseDuration } from '../../src/cli/input/durations.ts';
 import { durationText } from '../../src/cli/output/times.ts';
 import { processIo } from '../../src/cli/process-io.ts';
 import { errorTable, StrongroomError } from '../../src/lib/index.ts';
-import { run, temporaryFolder } from './fake-io.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
+import { run } from './fake-io.ts';
 
 const program = createProgram(processIo(new AbortController().signal), { status: 0 });
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SecretBytes, StrongroomError } from '../../src/lib/index.ts';
 import { type LogLevel, pinoLogger } from '../../src/telemetry/index.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
 
 function logging(level: LogLevel = 'debug') {
   const lines: string[] = [];
@@ -119,7 +119,7 @@ describe('pinoLogger', () => {
   });
 
   it('writes to a file that only its owner may read', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'strongroom-log-')), 'logs', 'node.log');
+    const file = join(temporaryFolder(), 'logs', 'node.log');
     const log = pinoLogger({ level: 'info', destination: file });
     log.info({}, 'kept');
     await log.flush();

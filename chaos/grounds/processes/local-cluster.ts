@@ -199,6 +199,15 @@ export class LocalCluster implements AsyncDisposable {
     return this.#add(id, region, kind, { token, address });
   }
 
+  /** The seal's slots in the configuration that the node reads at its next start. */
+  async configureSlots(node: NodeProcess, slots: Slots): Promise<void> {
+    const config = this.#configs.get(node);
+    if (config === undefined) throw new Error(`${node.name} is not of this cluster`);
+    const changed = { ...config, seal: { slots } };
+    await node.configure(changed);
+    this.#configs.set(node, changed);
+  }
+
   /** Removes a member from the cluster and ends it. One that was removed already is no error. */
   async remove(node: NodeProcess): Promise<void> {
     if (this.#removed.has(node)) return;

@@ -1,6 +1,4 @@
-import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { type Clock, SystemRandom, systemClock } from '../../../src/lib/index.ts';
@@ -20,6 +18,7 @@ import {
   shouldRenew,
   tlsPaths,
 } from '../../../src/server/certificates/index.ts';
+import { temporaryFolder } from '../../harness/temporary-folder.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const clusterId = '0123456789abcdef0123456789abcdef';
@@ -204,7 +203,7 @@ describe('node names', () => {
 
 describe('the TLS folder', () => {
   it('gives back what was saved, readable by its owner only', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'strongroom-tls-'));
+    const dataDir = temporaryFolder();
     expect(await loadNodeTls(dataDir)).toBeUndefined();
     const { tls } = await makeNode();
     await saveNodeTls(dataDir, tls);
@@ -216,7 +215,7 @@ describe('the TLS folder', () => {
   });
 
   it('keeps the old files when a renewal was cut off', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'strongroom-tls-'));
+    const dataDir = temporaryFolder();
     const { tls } = await makeNode();
     await saveNodeTls(dataDir, tls);
     writeFileSync(`${tlsPaths(dataDir).node}.new`, 'half a fi', { mode: 0o644 });

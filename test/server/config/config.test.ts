@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasCode, StrongroomError } from '../../../src/lib/index.ts';
 import { nearestWord, parseNodeConfig, readNodeConfig } from '../../../src/server/config/index.ts';
+import { temporaryFolder } from '../../harness/temporary-folder.ts';
 
 const minimal = {
   name: 'node-1',
@@ -141,7 +141,7 @@ describe('node configuration', () => {
   });
 
   it('reads paths relative to the file', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'strongroom-config-'));
+    const folder = temporaryFolder();
     const file = join(folder, 'node.yaml');
     writeFileSync(
       file,
