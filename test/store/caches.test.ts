@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { hex, utf8Bytes } from '../../src/lib/index.ts';
 import type { LogIndex } from '../../src/raft/index.ts';
+import { LevelDisk } from '../../src/store/disk/level-disk.ts';
 import type { Store, Transaction, View, Write } from '../../src/store/index.ts';
 import { commandAt, commit, dump, members, open, put, rev, tempDirectory } from './harness.ts';
 
@@ -73,6 +74,12 @@ async function snapshotBytes(store: Store): Promise<string> {
   return hex(Buffer.concat(chunks));
 }
 
+/** Gives `store` what `source` holds, as to a node that is far behind. */
+async function installFrom(source: Store, store: Store): Promise<void> {
+  await using snapshot = await source.openSnapshot();
+  await store.installSnapshot(snapshot.meta, snapshot.chunks());
+}
+
 function readAll(view: View): readonly string[] {
   return KEYS.flatMap((name) => {
     const found = view.get(utf8Bytes(name));
@@ -120,6 +127,114 @@ describe('the caches of a store', () => {
       { numRuns: 60 },
     );
   }, 60_000);
+
+  it('change nothing after restarts and snapshots that are installed while they are read through', async () => {
+    const event = fc.constantFrom('restart', 'install', 'none' as const);
+    const steps = fc.array(fc.tuple(step, event), { maxLength: 10 });
+    const sizes = fc.constantFrom(TINY_CACHE, LARGE_CACHE);
+    await fc.assert(
+      fc.asyncProperty(steps, sizes, async (plan, cache) => {
+        await using modelDirectory = await tempDirectory();
+        await using directory = await tempDirectory();
+        await using model = await open(modelDirectory.path, { cache: NO_CACHE });
+        let store = await open(directory.path, { cache });
+        try {
+          for (const [{ transactions, persist }, happens] of plan) {
+            const entries = transactions.map((each, at) => {
+              const index = model.revision + 1 + at;
+              return commandAt(index, transactionOf(each, index));
+            });
+            const results = model.apply(entries, members);
+            {
+              // Warm, so that what is wrong in it would be seen.
+              using before = store.view();
+              const seen = readAll(before);
+              if (happens === 'install') await installFrom(model, store);
+              else expect(store.apply(entries, members)).toEqual(results);
+              if (persist) await store.persist(store.revision as number as LogIndex);
+              expect(readAll(before)).toEqual(seen);
+            }
+            if (happens === 'restart') {
+              await store[Symbol.asyncDispose]();
+              store = await open(directory.path, { cache });
+            }
+            using after = store.view();
+            using expected = model.view();
+            expect(readAll(after)).toEqual(readAll(expected));
+            expect(hex(store.digest().digest)).toBe(hex(model.digest().digest));
+          }
+          expect(await snapshotBytes(store)).toBe(await snapshotBytes(model));
+          expect(await store.verify(new AbortController().signal)).toBeDefined();
+        } finally {
+          await store[Symbol.asyncDispose]();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('take nothing more, and answer as before, when the disk refuses a batch', async () => {
+    await using directory = await tempDirectory();
+    let failures = 0;
+    const onFailed = () => {
+      failures += 1;
+    };
+    const store = await open(directory.path, { cache: LARGE_CACHE, onFailed });
+    commit(store, { writes: [put('a', 'on disk'), put('b', 'on disk')] });
+    await store.persist(store.revision as number as LogIndex);
+    const written = vi.spyOn(LevelDisk.prototype, 'write').mockRejectedValueOnce(new Error('EIO'));
+    commit(store, { writes: [put('a', 'never on disk'), put('c', 'never on disk')] });
+    await expect(store.persist(store.revision as number as LogIndex)).rejects.toMatchObject({
+      code: 'store.disk-failed',
+    });
+    written.mockRestore();
+    {
+      using view = store.view();
+      expect(readAll(view)).toEqual(['a=never on disk@2', 'b=on disk@1', 'c=never on disk@2']);
+    }
+    expect(() => commit(store, { writes: [put('d', 'refused')] })).toThrow(/must stop/);
+    expect(failures).toBe(1);
+    await store[Symbol.asyncDispose]();
+    // What the next process finds is what was on disk: the log brings the rest again.
+    await using again = await open(directory.path, { cache: LARGE_CACHE });
+    expect(await dump(again)).toEqual(['a=on disk@1', 'b=on disk@1']);
+    const read = [{ key: utf8Bytes('c'), revision: rev(0) }];
+    expect(commit(again, { reads: read }).kind).toBe('committed');
+  });
+
+  it('hide no damage of the disk from the pass that reads the whole state', async () => {
+    await using directory = await tempDirectory();
+    const value = 'x'.repeat(64);
+    {
+      await using store = await open(directory.path, { cache: LARGE_CACHE });
+      commit(store, { writes: [put('a', value), put('b', value)] });
+    }
+    await using store = await open(directory.path, { cache: LARGE_CACHE });
+    using warm = store.view();
+    expect(warm.get(utf8Bytes('a'))).toBeDefined();
+    const snapshotOf = LevelDisk.prototype.snapshot;
+    const damaged = vi.spyOn(LevelDisk.prototype, 'snapshot').mockImplementation(function (
+      this: LevelDisk,
+    ) {
+      const snapshot = snapshotOf.call(this);
+      return {
+        get: (key) => snapshot.get(key),
+        release: () => snapshot.release(),
+        async *iterate(range) {
+          for await (const page of snapshot.iterate(range)) {
+            for (const [, bytes] of page) bytes[0] = (bytes[0] ?? 0) ^ 1;
+            yield page;
+          }
+        },
+      };
+    });
+    using cached = store.view();
+    expect(cached.get(utf8Bytes('a'))).toBeDefined();
+    await expect(store.verify(new AbortController().signal)).rejects.toMatchObject({
+      code: 'store.corrupt',
+    });
+    damaged.mockRestore();
+  });
 
   it('never take a key for absent that was put while the keys were being read', async () => {
     await using directory = await tempDirectory();
