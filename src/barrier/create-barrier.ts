@@ -2,6 +2,7 @@ import {
   concatBytes,
   latin1Text,
   type Random,
+  RecentCache,
   SecretBytes,
   StrongroomError,
   utf8Bytes,
@@ -28,7 +29,6 @@ import {
   SEALED_SPACE,
   SEGMENTS_MAX,
 } from './place-key.ts';
-import { RecentCache } from './recent-cache.ts';
 import { openSegment, sealSegment, segmentLengthAt } from './sealed-segment.ts';
 
 const VALUE_FORMAT = 1;
@@ -73,7 +73,7 @@ class KeyringBarrier implements Barrier {
       this.#placeSealer(),
       namesCachedMax ?? NAMES_CACHED_MAX.sealed,
     );
-    this.#openedNames = new RecentCache(namesCachedMax ?? NAMES_CACHED_MAX.opened);
+    this.#openedNames = new RecentCache({ sizeMax: namesCachedMax ?? NAMES_CACHED_MAX.opened });
   }
 
   get epoch(): number {

@@ -25,5 +25,6 @@ export type { ErrorTraits } from './errors/traits.ts';
 export { InvariantError, invariant, unreachable } from './invariant.ts';
 export { KeyedMutex } from './keyed-mutex.ts';
 export { type Random, SeededRandom, SystemRandom } from './random.ts';
+export { RecentCache } from './recent-cache.ts';
 export { addressUnavailable, splitAddress, TcpPort } from './tcp-port.ts';
 export { type TimeLimit, withTimeout } from './time-limit.ts';

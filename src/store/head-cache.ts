@@ -1,4 +1,4 @@
-import { Generations } from './generations.ts';
+import { RecentCache } from '../lib/index.ts';
 
 /** What there is to know of a record beside its value, when it has a deadline. */
 interface Expiring {
@@ -35,22 +35,8 @@ const ENTRY_BYTES = 64;
  * no more, and so mostly read nothing. It holds what the tables hold, or nothing of a key; so a hit
  * and a miss give the same.
  */
-export class HeadCache {
-  readonly #heads: Generations<Head>;
-
+export class HeadCache extends RecentCache<string, Head> {
   constructor(bytesMax: number) {
-    this.#heads = new Generations(bytesMax, () => ENTRY_BYTES);
-  }
-
-  get(text: string): Head | undefined {
-    const young = this.#heads.young(text);
-    if (young !== undefined) return young;
-    const old = this.#heads.old(text);
-    if (old !== undefined) this.#heads.set(text, old);
-    return old;
-  }
-
-  set(text: string, head: Head): void {
-    this.#heads.set(text, head);
+    super({ sizeMax: bytesMax, sizeOf: (text) => ENTRY_BYTES + text.length });
   }
 }

@@ -2,6 +2,7 @@
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Counter {
+  /** @throws RangeError for what is negative or no number: a counter never falls. */
   add(count?: number, labels?: Labels): void;
 }
 

@@ -43,6 +43,7 @@ export function promMetrics(registry: Registry = new Registry()): PromMetrics {
         const metric = heldNumber('counter', options).registerIn(registry);
         return {
           add(count = 1, labels) {
+            if (!(count >= 0)) throw new RangeError(`${options.name} cannot grow by ${count}`);
             const series = metric.of(labels);
             if (series !== undefined) series.value += count;
           },

@@ -17,6 +17,14 @@ describe('promMetrics', () => {
     expect(text).toContain('strongroom_a_calls_total{operation="kv.get"} 1');
   });
 
+  it('refuses to let a counter fall, and leaves it as it was', async () => {
+    const metrics = promMetrics();
+    const counter = metrics.counter({ name: 'strongroom_a_calls_total', help: 'Calls' });
+    counter.add(2);
+    for (const wrong of [-1, Number.NaN]) expect(() => counter.add(wrong)).toThrow(RangeError);
+    expect(await metrics.text()).toContain('strongroom_a_calls_total 2');
+  });
+
   it('gives the same instrument for the same name, and refuses another shape', async () => {
     const metrics = promMetrics();
     const options = { name: 'strongroom_a_term', help: 'Term' };

@@ -1,4 +1,4 @@
-import { Generations } from '../generations.ts';
+import { RecentCache } from '../../lib/index.ts';
 
 /** What stood under a key, unchanged from `revision` until now; `bytes` is undefined for nothing. */
 export interface CachedValue {
@@ -15,11 +15,16 @@ const ENTRY_BYTES = 128;
  * a key.
  */
 export class ValueCache {
-  readonly #values: Generations<CachedValue>;
+  readonly #values: RecentCache<string, CachedValue>;
   #writes = 0;
 
   constructor(bytesMax: number) {
-    this.#values = new Generations(bytesMax, ({ bytes }) => ENTRY_BYTES + (bytes?.length ?? 0));
+    this.#values = new RecentCache({
+      sizeMax: bytesMax,
+      sizeOf: (text, { bytes }) => ENTRY_BYTES + text.length + (bytes?.length ?? 0),
+      // A copy: what was written stands in memory that its neighbours, long forgotten, would share.
+      carry: ({ revision, bytes }) => ({ revision, bytes: bytes && new Uint8Array(bytes) }),
+    });
   }
 
   /** Grows with each write, of any key. */
@@ -28,14 +33,7 @@ export class ValueCache {
   }
 
   get(text: string): CachedValue | undefined {
-    const young = this.#values.young(text);
-    if (young !== undefined) return young;
-    const old = this.#values.old(text);
-    if (old === undefined) return undefined;
-    // A copy: what was written stands in memory that its neighbours, long forgotten, would share.
-    const bytes = old.bytes && new Uint8Array(old.bytes);
-    this.#values.set(text, { revision: old.revision, bytes });
-    return old;
+    return this.#values.get(text);
   }
 
   /**
