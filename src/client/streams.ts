@@ -101,6 +101,8 @@ export interface RestoreOptions {
   readonly foreign?: boolean;
   /** Of that cluster's shamir slot, when no other slot of it opens there. */
   readonly shares?: readonly string[];
+  /** Tokens that ended since the snapshot was taken come to life again. */
+  readonly reviveTokens?: boolean;
 }
 
 /**
@@ -121,9 +123,9 @@ export async function restoreSnapshot(
     let asked: RestoreOptions = options;
     for await (const data of chunks) {
       if (answered.aborted) break;
-      const { foreign = false, shares = [] } = asked;
+      const { foreign = false, shares = [], reviveTokens = false } = asked;
       asked = {};
-      const chunk = { data, foreign, shares: [...shares] };
+      const chunk = { data, foreign, shares: [...shares], reviveTokens };
       if (!call.write(asBuffer(encodeMessage(request, chunk))))
         await once(call, 'drain', { signal: answered }).catch(() => {});
     }

@@ -24,6 +24,7 @@ import { storagePort } from './storage-port.ts';
 import { Authenticator } from './tokens/authenticator.ts';
 import { tokenOperations } from './tokens/token-operations.ts';
 import { TokenReaper } from './tokens/token-reaper.ts';
+import { TokenSurvival } from './tokens/token-survival.ts';
 import { TransactionRunner } from './transaction-runner.ts';
 import type { Vault, VaultRequest } from './vault.ts';
 import { watchSecrets } from './watching.ts';
@@ -62,6 +63,8 @@ export interface RunningVault extends Vault {
    * any operation. @throws StrongroomError
    */
   authorise(operation: string, request: Omit<VaultRequest, 'operation' | 'payload'>): Promise<void>;
+  /** What is asked before an older state takes the place of this one. */
+  readonly survival: TokenSurvival;
 }
 
 export function createVault(options: VaultOptions): RunningVault {
@@ -104,6 +107,7 @@ export function createVault(options: VaultOptions): RunningVault {
     operations,
     handle: (request) => pipeline.handle(request),
     watch: (request) => watchSecrets(parts, engines, request),
+    survival: new TokenSurvival(records, namespaces, authenticator),
     authorise: (operation, request) => authoriseStream(parts, operation, request),
     bootstrap: () =>
       bootstrapVault({ backend, runner, engines, clock, random, signal: leading.signal }),

@@ -30,4 +30,5 @@ export {
   type StorageTransaction,
   type StorageView,
 } from './storage/index.ts';
+export type { TokenSurvival } from './tokens/token-survival.ts';
 export type { Consistency, SecretEvent, Vault, VaultAnswer, VaultRequest } from './vault.ts';

@@ -149,8 +149,11 @@ describe('the caches of a store', () => {
               // Warm, so that what is wrong in it would be seen.
               using before = store.view();
               const seen = readAll(before);
-              if (happens === 'install') await installFrom(model, store);
-              else expect(store.apply(entries, members)).toEqual(results);
+              const given =
+                happens === 'install'
+                  ? await installFrom(model, store).then(() => results)
+                  : store.apply(entries, members);
+              expect(given).toEqual(results);
               if (persist) await store.persist(store.revision as number as LogIndex);
               expect(readAll(before)).toEqual(seen);
             }
@@ -212,6 +215,7 @@ describe('the caches of a store', () => {
     await using store = await open(directory.path, { cache: LARGE_CACHE });
     using warm = store.view();
     expect(warm.get(utf8Bytes('a'))).toBeDefined();
+    // oxlint-disable-next-line typescript/unbound-method -- called on the disk that it belongs to.
     const snapshotOf = LevelDisk.prototype.snapshot;
     const damaged = vi.spyOn(LevelDisk.prototype, 'snapshot').mockImplementation(function (
       this: LevelDisk,

@@ -72,6 +72,45 @@ describe('what operators do to a running cluster', { timeout: 60_000 }, () => {
     }
   });
 
+  test('a restored snapshot brings no token back that was revoked since, unless that is asked for', async () => {
+    const made = async (more: Record<string, unknown> = {}) => {
+      const answer = await client.call('token.create', { policies: ['default'], ...more });
+      return String(answer['token']);
+    };
+    const alive = async (token: string) => {
+      try {
+        await client.call('token.lookupSelf', {}, { token });
+        return true;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'auth.permission-denied' });
+        return false;
+      }
+    };
+    const stays = await made();
+    const revoked = await made();
+    const parent = await made({ policies: ['root'] });
+    const child = String(
+      (await client.call('token.create', { policies: ['default'] }, { token: parent }))['token'],
+    );
+    const limited = await made({ numUses: 5 });
+    const saved: Uint8Array[] = [];
+    for await (const chunk of client.saveSnapshot()) saved.push(chunk);
+    await client.call('token.revokeSelf', {}, { token: revoked });
+    await client.call('token.revokeSelf', {}, { token: parent });
+    const late = await made({ policies: ['root'] });
+    await expect(client.restoreSnapshot(streamOf(saved), { token: late })).rejects.toMatchObject({
+      code: 'cluster.change-refused',
+    });
+
+    await client.restoreSnapshot(streamOf(saved));
+    const after = async () =>
+      await Promise.all([stays, revoked, parent, child, limited, late].map(alive));
+    expect(await after()).toEqual([true, false, false, false, false, false]);
+
+    await client.restoreSnapshot(streamOf(saved), { reviveTokens: true });
+    expect(await after()).toEqual([true, true, true, true, true, false]);
+  });
+
   test('a snapshot that was changed on its way is refused, and nothing with it', async () => {
     await client.call('kv.put', { ...place, data: bytes('stays') });
     const saved: Uint8Array[] = [];

@@ -30,6 +30,8 @@ export interface RestoreOptions {
   readonly foreign: boolean;
   /** Of that cluster's shamir slot, when no other slot of it opens here. */
   readonly shares: readonly string[];
+  /** Tokens that ended since the snapshot was taken come to life again. */
+  readonly reviveTokens: boolean;
 }
 
 const save = methods['cluster.saveSnapshot'];
@@ -66,11 +68,15 @@ export function restoreSnapshotHandler(
       const caller = callerFrom(call.metadata, call.getPeer(), bounds, random);
       const messages = messagesOf(call);
       const first = await messages.next();
-      const { foreign = false, shares = [] } = first.done === true ? {} : first.value;
+      const {
+        foreign = false,
+        shares = [],
+        reviveTokens = false,
+      } = first.done === true ? {} : first.value;
       const revision = await port.restore(
         { ...caller, signal: scope.signal },
         chunksOf(first.done === true ? undefined : first.value.data, messages),
-        { foreign, shares },
+        { foreign, shares, reviveTokens },
       );
       callback(null, asBuffer(encodeMessage(restore.response, { revision })));
     } catch (error) {

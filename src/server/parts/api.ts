@@ -35,6 +35,7 @@ export function openApi(
     commit: (transaction, signal) => participation.commit(transaction, signal),
     clusterId: identity.clusterId,
     folder: config.dataDir,
+    survival: vault.survival,
     takeOver: (foreign, shares) => foreignSeals.takeOver(foreign, shares),
     clock,
     log,

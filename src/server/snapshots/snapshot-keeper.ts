@@ -20,14 +20,18 @@ import {
   type Write,
 } from '../../store/index.ts';
 import { type Logger, quietLogger, quietMetrics } from '../../telemetry/index.ts';
-import { KEYRING_RECORD } from '../../vault/index.ts';
+import { KEYRING_RECORD, type TokenSurvival } from '../../vault/index.ts';
 import { CA_KEY_RECORD } from '../cluster/admission.ts';
 import { systemKey, systemRange } from '../cluster/system-records.ts';
 import { invalid, openSnapshotFile, toFile } from './snapshot-file.ts';
+import { isTokenKey, type StoreRange, tokenKeys, tokenRanges } from './token-fence.ts';
 
 export const RESTORING_RECORD = 'cluster/restoring';
+/** There while a restore is under way that has ended what tokens it must not bring back. */
+const SPARED_RECORD = 'cluster/restoring/tokens-spared';
 const BATCH_BYTES = 512 * 1024;
 const PAGE = 500;
+const RANGES_A_WRITE = 64;
 const SNAPSHOT_BYTES_MAX = 1024 ** 4;
 const WRITE_MS = 60_000;
 const EVERYTHING = { start: new Uint8Array([0]), end: new Uint8Array([0xff]) };
@@ -59,6 +63,7 @@ export interface SnapshotKeeperOptions {
     foreign: ForeignState,
     shares: readonly string[],
   ) => Promise<ReadonlyMap<string, Uint8Array>>;
+  readonly survival: Pick<TokenSurvival, 'keyOf' | 'survives'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -71,6 +76,10 @@ export interface ForeignState {
 
 interface RestorePlan {
   readonly marker: Uint8Array;
+  /** Tokens that ended since the snapshot was taken come to life again. */
+  readonly revivesTokens: boolean;
+  /** A restore that was cut short has left those tokens only that may stay. */
+  readonly spared: boolean;
   /** Records that are written at the end, by name. */
   readonly last: ReadonlyMap<string, Uint8Array>;
   /** Names that are left as they are, in order. */
@@ -138,11 +147,16 @@ export class SnapshotKeeper {
       const { staged: store, clusterId } = await this.#stage(file, join(folder, 'state'), options);
       await using staged = store;
       const isForeign = clusterId !== this.#options.clusterId;
+      const spared = this.#hasSparedTokens();
+      const revivesTokens = isForeign || options.reviveTokens;
+      if (!revivesTokens && !spared) this.#requireLasting(staged, options.token ?? '');
       const last = isForeign
         ? await this.#options.takeOver({ store: staged, clusterId }, options.shares)
         : new Map<string, Uint8Array>();
       return await this.#replaceBy(staged, {
         marker: tokenDigest(options.token ?? ''),
+        revivesTokens,
+        spared,
         last,
         keep: isForeign ? keptOfForeign : kept,
       });
@@ -150,6 +164,29 @@ export class SnapshotKeeper {
       this.#busy = false;
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  #hasSparedTokens(): boolean {
+    using view = this.#options.store.view();
+    return view.get(systemKey(SPARED_RECORD)) !== undefined;
+  }
+
+  /** Whoever restores must be able to look after what was restored. */
+  #requireLasting(staged: Store, token: string): void {
+    const { survival, clock } = this.#options;
+    const key = survival.keyOf(token, clock.wallMs());
+    using view = staged.view();
+    if (
+      key !== undefined &&
+      survival.survives(key, clock.wallMs()) &&
+      view.get(key) !== undefined
+    ) {
+      return;
+    }
+    throw new StrongroomError(
+      'cluster.change-refused',
+      'Cannot restore: your own token would be gone afterwards, because it is younger than the snapshot or has limited uses; use another, or restore with --revive-tokens, which brings back every token of the snapshot, those revoked since too',
+    );
   }
 
   /** Installs the file into a store of its own: whatever is wrong with it is found there. */
@@ -188,8 +225,9 @@ export class SnapshotKeeper {
     const { log } = this.#options;
     log.warn({ revision: staged.revision, foreign: plan.last.size > 0 }, 'Restoring a snapshot');
     await this.#write([{ kind: 'put', key: systemKey(RESTORING_RECORD), value: plan.marker }]);
-    await this.#clear(plan.keep);
-    await this.#fill(staged, plan.keep);
+    const spared = plan.revivesTokens ? [] : await this.#spareTokens(staged, plan);
+    await this.#clear(plan.keep, spared);
+    await this.#fill(staged, plan);
     // In one moment, so that no crash leaves keys that do not fit what they are to open.
     const done = await this.#write([
       ...[...plan.last].map(([name, value]) => ({
@@ -197,31 +235,64 @@ export class SnapshotKeeper {
         key: systemKey(name),
         value,
       })),
+      { kind: 'delete', key: systemKey(SPARED_RECORD) },
       { kind: 'delete', key: systemKey(RESTORING_RECORD) },
     ]);
     log.warn({ revision: done }, 'The snapshot is restored');
     return done;
   }
 
-  async #clear(keep: readonly string[]): Promise<void> {
-    // Between the kept names, in order, everything goes.
+  /**
+   * Leaves of the present tokens those that the snapshot has too and that are alive: only they are
+   * filled in from it. The log cannot say which were revoked, but what is here now can: so tokens
+   * are not cleared with the rest, and a restore that is run again finds the same.
+   *
+   * @returns where they are.
+   */
+  async #spareTokens(staged: Store, plan: RestorePlan): Promise<readonly StoreRange[]> {
+    const { store, survival, clock } = this.#options;
+    using kept = staged.view();
+    for await (const keys of tokenKeys(store)) {
+      const nowMs = clock.wallMs();
+      const gone = keys.filter(
+        (key) => kept.get(key) === undefined || (!plan.spared && !survival.survives(key, nowMs)),
+      );
+      if (gone.length > 0) await this.#write(gone.map((key) => ({ kind: 'delete', key })));
+    }
+    await this.#write([{ kind: 'put', key: systemKey(SPARED_RECORD), value: plan.marker }]);
+    return tokenRanges(store);
+  }
+
+  async #clear(keep: readonly string[], spared: readonly StoreRange[]): Promise<void> {
+    const stays = [...keep.map(systemRange), ...spared].sort((a, b) =>
+      Buffer.compare(a.start, b.start),
+    );
+    // Between what stays, in order, everything goes.
     let start: Uint8Array = EVERYTHING.start;
-    const writes: Write[] = [];
-    for (const name of keep) {
-      const { start: from, end: to } = systemRange(name);
+    let writes: Write[] = [];
+    for (const { start: from, end: to } of stays) {
       writes.push({ kind: 'delete-range', start, end: from });
       start = to;
+      if (writes.length < RANGES_A_WRITE) continue;
+      await this.#write(writes);
+      writes = [];
     }
     writes.push({ kind: 'delete-range', start, end: EVERYTHING.end });
     await this.#write(writes);
   }
 
-  async #fill(staged: Store, keep: readonly string[]): Promise<void> {
+  async #fill(staged: Store, { keep, revivesTokens }: RestorePlan): Promise<void> {
+    const { store } = this.#options;
+    const ended = (key: Uint8Array) => {
+      if (revivesTokens || !isTokenKey(key)) return false;
+      using view = store.view();
+      return view.get(key) === undefined;
+    };
     const deadlines = await deadlinesOf(staged);
     let writes: Write[] = [];
     let bytes = 0;
     for await (const { key, value } of recordsOf(staged)) {
-      if (isKept(key, keep)) continue;
+      if (isKept(key, keep) || ended(key)) continue;
       const expiresAtMs = deadlines.get(Buffer.from(key).toString('latin1'));
       writes.push({
         kind: 'put',

@@ -87,4 +87,8 @@ export const restoreSnapshotRequest = {
     sensitive: true,
     about: "Of that cluster's shamir slot",
   },
+  reviveTokens: {
+    type: 'bool',
+    about: 'Tokens that ended since the snapshot was taken come to life again',
+  },
 } as const satisfies MessageSpec;

@@ -24,6 +24,7 @@ export function snapshotCommand(act: Act): Command {
     .argument('<file>', '"-" is standard input')
     .option('--yes', 'needed: what was written since is lost')
     .option('--foreign', 'the snapshot may be of another cluster, whose seal the leader can open')
+    .option('--revive-tokens', 'bring back tokens that were revoked or ended since, too')
     .option(
       '--shares-from <@file...>',
       "with --foreign: shares of that cluster's shamir slot, each in a file",
@@ -44,7 +45,9 @@ export function snapshotCommand(act: Act): Command {
           shares.push(await readSecretText(session.io, from, 'share'));
         }
         const foreign = session.options.flag('foreign');
-        const revision = await client.restoreSnapshot(chunks, signal, { foreign, shares });
+        const reviveTokens = session.options.flag('reviveTokens');
+        const options = { foreign, shares, reviveTokens };
+        const revision = await client.restoreSnapshot(chunks, signal, options);
         session.printDone(`Restored from ${file}`, { revision });
       }),
     );
