@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFailed, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { findScenario } from '../../chaos/cli/library.ts';
 import { faultNamed } from '../../chaos/faults/catalogue.ts';
 import { missingFor } from '../../chaos/grounds/processes/apparatus.ts';
@@ -22,9 +22,10 @@ test.skipIf(missing !== undefined)(
   { timeout: 420_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'strongroom-everything-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    // The record says why, and its replay is the next step: it outlives the test.
-    onTestFailed(() => cpSync(folder, `${folder}-failed`, { recursive: true }));
+    // Of a failure the record says why, and its replay is the next step: it outlives the test.
+    onTestFinished(({ task }) => {
+      if (task.result?.state === 'pass') rmSync(folder, { recursive: true, force: true });
+    });
     const args = [cli, 'chaos', 'run', 'everything', '--seed', '20261125', '--out', folder];
     const run = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     const told: string[] = [];
@@ -33,6 +34,7 @@ test.skipIf(missing !== undefined)(
     const record = await readRecord(folder).catch(() => {
       throw new Error(`It left no record:\n${told.join('').slice(-3_000)}`);
     });
+    expect(record.steadyState.filter((one) => !one.holds)).toEqual([]);
     // Times and rates are measured, never asked for here: a busy machine may miss them.
     expect(record.checks.map(({ name, kind, ...why }) => ({ name, kind, why }))).toMatchObject(
       scenario.checks.map((name) => ({ name, kind: 'ok' })),
