@@ -57,6 +57,15 @@ export class RecentCache<K, V> {
     this.#youngSize = 0;
   }
 
+  delete(key: K): void {
+    const former = this.#young.get(key);
+    if (former !== undefined && this.#sizeOf !== undefined) {
+      this.#youngSize -= this.#sizeOf(key, former);
+    }
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
   clear(): void {
     this.#young.clear();
     this.#old.clear();

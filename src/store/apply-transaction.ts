@@ -159,7 +159,7 @@ function replace(
     }
   } else if (present) {
     tables.put(place, revision, undefined);
-    heads.set(text, ABSENT);
+    heads.delete(text);
   }
   return { present, revision: visibleRevision(state, former, key) };
 }
