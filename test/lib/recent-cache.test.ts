@@ -6,6 +6,7 @@ const key = fc.integer({ min: 0, max: 30 });
 const step = fc.oneof(
   fc.record({ kind: fc.constant('get' as const), key }),
   fc.record({ kind: fc.constant('set' as const), key, value: fc.string({ maxLength: 9 }) }),
+  fc.record({ kind: fc.constant('delete' as const), key }),
   fc.record({ kind: fc.constant('clear' as const) }),
 );
 
@@ -27,6 +28,9 @@ describe('a cache of what was used lately', () => {
             if (one.kind === 'set') {
               cache.set(one.key, one.value);
               model.set(one.key, one.value);
+            } else if (one.kind === 'delete') {
+              cache.delete(one.key);
+              model.delete(one.key);
             } else if (one.kind === 'clear') {
               cache.clear();
               model.clear();
