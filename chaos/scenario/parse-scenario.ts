@@ -1,26 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import { LineCounter, parseDocument } from 'yaml';
-import { StrongroomError } from '../../src/lib/index.ts';
 import { type Assertion, parseAssertion, unknownWord } from './assertion.ts';
 import { fileSchema, type ScenarioFile } from './file-schema.ts';
 import { planNodes } from './plan-nodes.ts';
-import { Problems } from './problems.ts';
+import type { Problems } from './problems.ts';
+import { parseYaml, readText } from './read-yaml.ts';
 import type { Scenario, WorkloadUse } from './scenario.ts';
 import { readTimeline } from './timeline-steps.ts';
 import type { Vocabulary } from './vocabulary.ts';
-import { parametersOf, reportIssues } from './zod-issues.ts';
-
-const FILE_BYTES_MAX = 256 * 1024;
+import { parametersOf } from './zod-issues.ts';
 
 /** @throws StrongroomError `cli.file-unreadable`, or `config.invalid` as `parseScenario` does. */
 export async function readScenario(file: string, words: Vocabulary): Promise<Scenario> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new StrongroomError('cli.file-unreadable', `Cannot read the scenario ${file}`, { cause });
-  }
-  return parseScenario(file, text, words);
+  return parseScenario(file, await readText(file, 'scenario'), words);
 }
 
 /**
@@ -30,34 +20,10 @@ export async function readScenario(file: string, words: Vocabulary): Promise<Sce
  * right`.
  */
 export function parseScenario(file: string, text: string, words: Vocabulary): Scenario {
-  if (text.length > FILE_BYTES_MAX) {
-    throw new StrongroomError('config.invalid', `${file}:1:1: longer than ${FILE_BYTES_MAX} bytes`);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems = new Problems(file, document, lines);
-  for (const error of document.errors) problems.add(problems.placeAt(error.pos[0]), error.message);
-  problems.throwIfAny();
-  const parsed = fileSchema.safeParse(toPlain(document, problems));
-  if (!parsed.success) {
-    reportIssues(parsed.error, [], fileSchema, problems);
-    problems.throwIfAny();
-    throw new StrongroomError('config.invalid', `${file}:1:1: not a scenario`);
-  }
-  const scenario = understand(file, text, parsed.data, words, problems);
+  const { raw, problems } = parseYaml(file, text, fileSchema);
+  const scenario = understand(file, text, raw, words, problems);
   problems.throwIfAny();
   return scenario;
-}
-
-function toPlain(document: { toJS(): unknown }, problems: Problems): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    // Too many aliases: the only thing that can fail here.
-    problems.at([], error instanceof Error ? error.message : String(error));
-    problems.throwIfAny();
-    return undefined;
-  }
 }
 
 function understand(

@@ -1,12 +1,13 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StrongroomClient } from '../../../src/client/index.ts';
-import { type Clock, hasCode } from '../../../src/lib/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
 import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
 import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
 import type { Levers, LinkChange } from '../levers.ts';
+import { machineClock } from '../machine-clock.ts';
 import { type NodeObservation, type Observation, observationOf } from '../observation.ts';
+import { observeNode } from '../observe-node.ts';
 import type { Apparatus } from './apparatus.ts';
 import { DiskFaults } from './disk-faults.ts';
 import type { LocalCluster } from './local-cluster.ts';
@@ -15,22 +16,9 @@ import type { NodeProcess } from './node-process.ts';
 import { processLever } from './process-lever.ts';
 import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
 
-/** A node gives the others a second to answer before it tells of them, and may be busy itself. */
-const OBSERVE_MS = 3_000;
-
-/** The machine's clock, with timers that keep the process alive: a run is waited for. */
-const clock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  after(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
-
 /** A cluster of local processes, as the runner and the faults see it. */
 export class ProcessCluster implements Cluster {
-  readonly clock = clock;
+  readonly clock = machineClock;
   readonly nodes: readonly PlannedNode[];
   readonly levers: Levers;
   readonly #local: LocalCluster;
@@ -116,32 +104,9 @@ export class ProcessCluster implements Cluster {
     this.#healPlan.remove('folder');
   }
 
-  /** What a node says of itself; one that does not answer in time is down. */
-  async #observeNode(observer: StrongroomClient, name: string): Promise<NodeObservation> {
-    const silent = { name, role: 'unreachable', term: 0, commit: 0, applied: 0 } as const;
-    const lag = { lagMs: 0, lagEntries: 0 } as const;
+  #observeNode(observer: StrongroomClient, name: string): Promise<NodeObservation> {
     const process = this.#node(name);
-    if (!process.running) return { ...silent, ...lag, up: false, seal: 'unknown' };
-    try {
-      const status = await observer.call(
-        'cluster.status',
-        {},
-        {
-          address: process.ready.apiAddress,
-          timeoutMs: OBSERVE_MS,
-          consistency: { kind: 'eventual' },
-        },
-      );
-      const own = status.members.find((member) => member.node === status.node);
-      if (own === undefined) return { ...silent, ...lag, up: true, seal: 'unknown' };
-      const { role, term, commit, applied, lagMs, lagEntries, sealState } = own;
-      return { name, up: true, role, term, commit, applied, lagMs, lagEntries, seal: sealState };
-    } catch (error) {
-      const isSealed = hasCode(error, 'seal.sealed');
-      // One that may say nothing because it cannot record that it did is no node that is down.
-      const up = isSealed || hasCode(error, 'audit.sink-failed');
-      return { ...silent, ...lag, up, seal: isSealed ? 'sealed' : 'unknown' };
-    }
+    return observeNode(observer, name, process.running ? process.ready.apiAddress : undefined);
   }
 
   /** Ids are given in order of joining, which is the order of the plan. */
