@@ -21,8 +21,10 @@ export const auditComplete: Checker = {
   async check(evidence) {
     const { cluster, histories } = evidence;
     const files = await filesOf(cluster);
-    if (files === undefined)
+    if (files === 'absent')
       return { kind: 'undecided', because: 'this ground cannot reach the audit logs' };
+    if (files === 'closed')
+      return { kind: 'not-checked', because: 'the audit logs of this cluster cannot be read here' };
     const acknowledged = histories.flatMap(({ entries }) =>
       entries.filter((entry) => isAnswered(entry) && entry.correlationId !== undefined),
     );
@@ -40,11 +42,12 @@ export const auditComplete: Checker = {
   },
 };
 
-async function filesOf(cluster: Cluster): Promise<Files | undefined> {
+async function filesOf(cluster: Cluster): Promise<Files | 'absent' | 'closed'> {
   const files = new Map<string, readonly string[]>();
+  if (cluster.auditFiles === undefined) return 'absent';
   for (const name of [...cluster.nodes.map((node) => node.name), ...visitorsOf(cluster)]) {
-    const paths = await cluster.auditFiles?.(name);
-    if (paths === undefined) return undefined;
+    const paths = await cluster.auditFiles(name);
+    if (paths === undefined) return 'closed';
     files.set(name, paths);
   }
   return files;

@@ -46,7 +46,9 @@ export type Judgement =
       readonly impossible?: number;
     }
   /** Out of its budget, or without anything to judge: a failure, since nothing was proved. */
-  | { readonly kind: 'undecided'; readonly because: string };
+  | { readonly kind: 'undecided'; readonly because: string }
+  /** This cluster gives no way to what would have to be looked at: told with the verdict. */
+  | { readonly kind: 'not-checked'; readonly because: string };
 
 /** A property of a run, as the catalogue declares it, once. */
 export interface Checker {

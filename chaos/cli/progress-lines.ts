@@ -1,6 +1,6 @@
 import type { ChaosConsole } from '../../src/cli/index.ts';
 import type { Progress } from '../runner/progress.ts';
-import type { Phase, Sample } from '../runner/record.ts';
+import type { CheckRecord, Phase, Sample } from '../runner/record.ts';
 import { inWords } from '../runner/verdict.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
@@ -17,9 +17,18 @@ const phaseWords: Readonly<Record<Phase, string>> = {
 const faultSigns = { injected: '>>>', healed: '<<<', 'not felt': 'no node felt' } as const;
 
 /** A run as lines for people: phases, faults, a sample now and then, every finding. */
-export function progressLines(scenario: Scenario, console: ChaosConsole): Progress {
+export function progressLines(
+  scenario: Scenario,
+  console: ChaosConsole,
+  target?: { readonly name: string },
+): Progress {
   let sampledAt = Number.NEGATIVE_INFINITY;
-  console.say(`${scenario.title}: starting ${scenario.cluster.nodes.length} nodes`);
+  const count = scenario.cluster.nodes.length;
+  console.say(
+    target === undefined
+      ? `${scenario.title}: starting ${count} nodes`
+      : `${scenario.title}: on the ${count} nodes of "${target.name}"`,
+  );
   return (event) => {
     switch (event.kind) {
       case 'phase':
@@ -41,14 +50,18 @@ export function progressLines(scenario: Scenario, console: ChaosConsole): Progre
         );
         return;
       case 'check':
-        console.say(
-          `         ${event.result.kind === 'ok' ? `ok  ${event.result.name}: ${event.result.about}` : `NOT ${event.result.name}: ${event.result.because}`}`,
-        );
+        console.say(`         ${checkLine(event.result)}`);
         return;
       case 'verdict':
         return;
     }
   };
+}
+
+function checkLine(check: CheckRecord): string {
+  if (check.kind === 'ok') return `ok  ${check.name}: ${check.about}`;
+  const mark = check.kind === 'not-checked' ? '-- not checked on this ground:' : 'NOT';
+  return `${mark} ${check.name}: ${check.because}`;
 }
 
 function sampleLine({ at, observation, writes, reads }: Sample): string {

@@ -10,12 +10,13 @@ const OPERATIONS_MAX = 40;
 /** What a run came to; `page` shows it with its whole course. Its samples are in `run.json`. */
 export function verdictView(record: RunRecord, folder: string, page: string) {
   const { scenario, ground, seed, verdict, startedAt, phases, workloads, aborted } = record;
-  const { faults, objectives, steadyState, checks } = record;
+  const { faults, objectives, steadyState, checks, target } = record;
   const document = {
     scenario: scenario.name,
     title: scenario.title,
     purpose: scenario.purpose,
     ground,
+    target,
     seed,
     folder,
     page,
@@ -75,10 +76,10 @@ function findingTable({ steadyState, objectives, aborted, checks }: RunRecord): 
     ...(aborted === undefined ? [] : [assertion('abort')({ ...aborted, holds: false })]),
     ...objectives.map(assertion('objective')),
     ...checks.map((one) => [
-      mark(one.kind === 'ok'),
+      one.kind === 'not-checked' ? '–' : mark(one.kind === 'ok'),
       'check',
       one.name,
-      one.kind === 'ok' ? one.about : `${one.kind}: ${one.because}`,
+      one.kind === 'ok' ? one.about : `${one.kind.replace('-', ' ')}: ${one.because}`,
     ]),
   ];
   return renderSection('Findings', renderTable(['', 'What', 'Which', 'Measured'], rows));
@@ -113,11 +114,15 @@ function historyTable(check: CheckRecord & { readonly kind: 'violation' }): stri
   return renderSection(`The fewest operations that show it: ${check.name}`, `${above}${table}`);
 }
 
-function lastLines({ verdict, seed }: RunRecord, folder: string, page: string): string {
+function lastLines({ verdict, seed, target }: RunRecord, folder: string, page: string): string {
   const lines = [`Verdict: ${verdict.kind.toUpperCase()}`];
+  if (verdict.kind === 'passed' && verdict.notChecked !== undefined)
+    lines.push(...verdict.notChecked.map((one) => `  - not checked on this ground: ${one}`));
   if (verdict.kind === 'failed') lines.push(...verdict.because.map((why) => `  - ${why}`));
   lines.push(`Report:  ${page}`, `Record:  ${folder}`, `Seed:    ${seed}`);
   if (verdict.kind !== 'passed')
-    lines.push(`Again:   strongroom chaos replay ${shellWord(folder)}`);
+    lines.push(
+      `Again:   strongroom chaos replay ${shellWord(folder)}${target === undefined ? '' : ' --target FILE'}`,
+    );
   return `${lines.join('\n')}\n`;
 }

@@ -24,6 +24,8 @@ export const capabilities = {
   'audit.sink': 'fill or hang the sink of the audit log',
   'membership.change': 'add and remove nodes',
   'cluster.admin': 'call administrative operations of the API',
+  'cluster.seal': 'seal, unseal and rotate keys through the API',
+  'cluster.snapshot': 'save snapshots through the API',
   'cluster.load': 'load the API beside the workloads',
 } as const;
 

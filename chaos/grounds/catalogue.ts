@@ -1,5 +1,6 @@
 import type { GroundName } from '../scenario/scenario.ts';
 import type { Ground } from './ground.ts';
+import { liveGroundOf } from './live/live-ground.ts';
 import { processGround } from './processes/process-ground.ts';
 import { simulationGround } from './simulation/simulation-ground.ts';
 
@@ -7,4 +8,5 @@ import { simulationGround } from './simulation/simulation-ground.ts';
 export const grounds: Readonly<Partial<Record<GroundName, Ground>>> = {
   simulation: simulationGround,
   processes: processGround,
+  live: liveGroundOf(undefined),
 };

@@ -7,7 +7,9 @@ import type { Levers } from './levers.ts';
 import type { Observation } from './observation.ts';
 
 /** What workloads and faults use of the product's client: the simulation has one of its own. */
-export type VaultClient = Pick<StrongroomClient, 'call' | 'watch' | 'close'>;
+export type VaultClient = Pick<StrongroomClient, 'call' | 'watch' | 'close'> &
+  /** With `cluster.snapshot`. */
+  Partial<Pick<StrongroomClient, 'saveSnapshot'>>;
 
 export interface ClientWishes {
   /** This node is asked first. */
@@ -30,9 +32,9 @@ export interface Cluster extends AsyncDisposable {
   observe(): Promise<Observation>;
   /**
    * The files of a node's audit log, oldest first, to be read on this machine. Absent: this ground
-   * cannot reach them.
+   * cannot reach them; undefined: this cluster's operator gives no way to them, which is told.
    */
-  auditFiles?(node: string): Promise<readonly string[]>;
+  auditFiles?(node: string): Promise<readonly string[] | undefined>;
   /**
    * What a node has said in its log since a mark, which is a length told before. Absent: this ground
    * shows no logs.

@@ -18,23 +18,82 @@ export type HealStep = Described &
     | { readonly kind: 'remove-folder'; readonly folder: string }
     /** Runs a program, without a shell; its exit status is not looked at. */
     | { readonly kind: 'command'; readonly command: readonly [string, ...string[]] }
+    /** Runs a program of the cluster's operator, without a shell; it must succeed. */
+    | {
+        readonly kind: 'hook';
+        readonly command: readonly [string, ...string[]];
+        readonly timeoutMs: number;
+      }
+    /** Runs strongroom itself; it must succeed. */
+    | {
+        readonly kind: 'strongroom';
+        readonly args: readonly string[];
+        /** Holds the token that it is to use, which is never written here. */
+        readonly tokenFile?: string;
+        /** A failure with this code is none: there is nothing to undo. */
+        readonly unless?: string;
+      }
   );
 
-/** Takes one step back. */
-export function takeStep(step: HealStep): void {
+/** The program that a node and an operator run. */
+export const strongroomProgram = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+
+const STRONGROOM_MS = 120_000;
+
+/** Takes one step back. @returns why it could not be taken; undefined when it was. */
+export function takeStep(step: HealStep): string | undefined {
   switch (step.kind) {
     case 'end-processes':
       endProcesses(step.folder);
-      return;
+      return undefined;
     case 'remove-folder':
       rmSync(step.folder, { recursive: true, force: true });
-      return;
+      return undefined;
     case 'command': {
       const [program, ...args] = step.command;
       spawnSync(program, args, { stdio: 'ignore' });
-      return;
+      return undefined;
     }
+    case 'hook': {
+      const [program, ...args] = step.command;
+      return failureOf(
+        spawnSync(program, args, {
+          stdio: ['ignore', 'ignore', 'pipe'],
+          timeout: step.timeoutMs,
+          killSignal: 'SIGKILL',
+        }),
+      );
+    }
+    case 'strongroom':
+      return runStrongroom(step);
   }
+}
+
+function runStrongroom(step: HealStep & { readonly kind: 'strongroom' }): string | undefined {
+  const { args, tokenFile, unless } = step;
+  let token: string | undefined;
+  try {
+    token = tokenFile === undefined ? undefined : readFileSync(tokenFile, 'utf8').trim();
+  } catch {
+    return `cannot read ${tokenFile}`;
+  }
+  const failure = failureOf(
+    spawnSync(process.execPath, [strongroomProgram, ...args, '--format', 'json'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: STRONGROOM_MS,
+      env: { ...process.env, ...(token === undefined ? {} : { STRONGROOM_TOKEN: token }) },
+    }),
+  );
+  return unless !== undefined && failure?.includes(unless) === true ? undefined : failure;
+}
+
+const STDERR_MAX = 400;
+
+function failureOf(result: ReturnType<typeof spawnSync>): string | undefined {
+  if (result.status === 0) return undefined;
+  const how = result.error?.message ?? `exit status ${result.status ?? result.signal}`;
+  const said = String(result.stderr ?? '').trim();
+  return said === '' ? how : `${how}: ${said.slice(-STDERR_MAX)}`;
 }
 
 /** The same step for a shell. */
@@ -51,7 +110,13 @@ export function shellOf(step: HealStep): string {
     case 'remove-folder':
       return `rm -rf -- ${quote(step.folder)}`;
     case 'command':
+    case 'hook':
       return `${step.command.map(quote).join(' ')} || true`;
+    case 'strongroom': {
+      const { args, tokenFile } = step;
+      const token = tokenFile === undefined ? '' : `STRONGROOM_TOKEN="$(cat ${quote(tokenFile)})" `;
+      return `${token}${[process.execPath, strongroomProgram, ...args].map(quote).join(' ')} || true`;
+    }
   }
 }
 

@@ -70,7 +70,9 @@ export function checkList({ checks }: RunRecord): Markup {
   return table(
     ['', 'Check', 'What it proves', 'Result'],
     checks.map((check) => [
-      mark(check.kind === 'ok', ['holds', check.kind]),
+      check.kind === 'not-checked'
+        ? html`<span class="mark-word"><span aria-hidden="true">–</span> not checked here</span>`
+        : mark(check.kind === 'ok', ['holds', check.kind]),
       html`<code>${check.name}</code>`,
       check.summary,
       check.kind === 'ok' ? check.about : shortened(check.because, 1_000),

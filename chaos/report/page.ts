@@ -33,7 +33,7 @@ export function reportPage(record: RunRecord, folder: string): string {
 <body>
 <main>
 <header>
-<p class="over">Strongroom game day · ${record.startedAt.slice(0, 16).replace('T', ' ')} UTC · ${clusterWords(record.cluster)}</p>
+<p class="over">Strongroom game day · ${record.startedAt.slice(0, 16).replace('T', ' ')} UTC · ${record.target === undefined ? '' : `the running cluster “${record.target.name}”: `}${clusterWords(record.cluster)}</p>
 <h1>${scenario.title}</h1>
 <p class="purpose">${scenario.purpose}</p>
 ${verdictBox(record)}
@@ -73,9 +73,14 @@ function verdictBox({ verdict, aborted, checks, objectives, faults }: RunRecord)
       const all = [
         plural(faults.length, 'fault'),
         `${plural(objectives.length, 'objective')} met`,
-        `${plural(checks.length, 'check')} without a finding`,
+        `${plural(checks.filter((one) => one.kind === 'ok').length, 'check')} without a finding`,
       ].join(', ');
-      return html`<div class="verdict passed"><span class="sign" aria-hidden="true">✓</span><div><strong>PASSED</strong><p>${all}.</p></div></div>`;
+      const { notChecked = [] } = verdict;
+      const open =
+        notChecked.length === 0
+          ? undefined
+          : html`<p><strong>Not checked on this ground:</strong></p><ul>${notChecked.map((one) => html`<li>${shortened(one, 1_000)}</li>`)}</ul>`;
+      return html`<div class="verdict passed"><span class="sign" aria-hidden="true">✓</span><div><strong>PASSED</strong><p>${all}.</p>${open}</div></div>`;
     }
     case 'failed': {
       const because = verdict.because.map((why) => html`<li>${shortened(why, 1_000)}</li>`);
@@ -146,7 +151,7 @@ function runSection(record: RunRecord, folder: string): Markup {
     ['Program', `Strongroom ${program.version}, Node ${program.node}`],
   ];
   return html`<section id="replay"><h2>Run it again</h2>
-<pre>strongroom chaos replay ${shellWord(folder)}</pre>
+<pre>strongroom chaos replay ${shellWord(folder)}${record.target === undefined ? '' : ' --target FILE'}</pre>
 <p class="note">The same file, ground and seed. The folder also has run.json, the whole record for programs, and every operation of every client.</p>
 <dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
 <details><summary>The scenario’s file</summary><pre>${shortened(scenario.text, 50_000)}</pre></details></section>`;

@@ -22,6 +22,8 @@ export interface RunRecord {
     readonly text: string;
   };
   readonly ground: GroundName;
+  /** The running cluster that it was done to; absent: one that was made for the run. */
+  readonly target?: { readonly name: string; readonly cluster: string };
   readonly seed: number;
   /** Of the program that ran: its version and Node's. */
   readonly program: { readonly version: string; readonly node: string };
@@ -115,7 +117,8 @@ export interface AssertionRecord {
 export type CheckRecord = { readonly name: string; readonly summary: string } & Judgement;
 
 export type Verdict =
-  | { readonly kind: 'passed' }
+  /** `notChecked`: what could not be looked at on this ground, each a sentence. */
+  | { readonly kind: 'passed'; readonly notChecked?: readonly string[] }
   /** In words, each a sentence. */
   | { readonly kind: 'failed'; readonly because: readonly string[] }
   /** Stopped by hand: it says nothing of the cluster. */

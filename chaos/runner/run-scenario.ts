@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { SeededRandom, StrongroomError } from '../../src/lib/index.ts';
 import { faultNamed } from '../faults/catalogue.ts';
 import type { Capability } from '../grounds/capabilities.ts';
-import type { Ground } from '../grounds/ground.ts';
+import type { Ground, StartOptions } from '../grounds/ground.ts';
 import { HealPlan } from '../heal/heal-plan.ts';
+import type { HealStep } from '../heal/heal-step.ts';
 import { writeHistory } from '../history/history-file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Progress } from './progress.ts';
-import { RECORD_VERSION, type RunRecord } from './record.ts';
+import { RECORD_VERSION, type RunRecord, type Verdict } from './record.ts';
 import { type PhaseTimes, ScenarioRun } from './scenario-run.ts';
+import { watchForStop } from './stop-file.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -19,6 +21,10 @@ export interface RunOptions {
   readonly progress: Progress;
   /** Of the program, for the record. */
   readonly programVersion: string;
+  /** The running cluster that it is done to, for the record. */
+  readonly target?: RunRecord['target'];
+  /** A file whose appearance ends the run as Ctrl-C does, beside the one in the run's folder. */
+  readonly stopFile?: string | undefined;
 }
 
 /**
@@ -31,17 +37,20 @@ export interface RunOptions {
 export async function runScenario(
   scenario: Scenario,
   ground: Ground,
-  options: RunOptions,
+  wishes: RunOptions,
 ): Promise<RunRecord> {
   const needs = needsOf(scenario);
   await refuseUnfit(scenario, ground, needs);
-  const { folder, seed, signal } = options;
+  const { folder, seed } = wishes;
   const startedAt = new Date().toISOString();
   const about = { scenario: scenario.name, ground: ground.name, startedAt };
   await mkdir(join(folder, 'histories'), { recursive: true });
   await writeFile(join(folder, 'scenario.yaml'), scenario.text);
   const healPlan = new HealPlan(folder, about);
-  const cluster = await ground.start(scenario.cluster, { healPlan, seed, needs, signal });
+  using stop = watchForStop(folder, wishes.stopFile);
+  const signal = AbortSignal.any([wishes.signal, stop.signal]);
+  const options = { ...wishes, signal };
+  const cluster = await startOn(ground, scenario, { healPlan, seed, needs, signal });
   let record: RunRecord;
   try {
     const run = new ScenarioRun(scenario, cluster, new SeededRandom(seed), options);
@@ -53,10 +62,32 @@ export async function runScenario(
   } finally {
     await cluster[Symbol.asyncDispose]();
   }
-  healPlan.done();
+  if (healPlan.steps.length === 0) healPlan.done();
+  else record = { ...record, verdict: notHealed(record.verdict, healPlan.steps, folder) };
   await writeFile(join(folder, 'run.json'), `${JSON.stringify(record, undefined, 1)}\n`);
   options.progress({ kind: 'verdict', verdict: record.verdict, folder });
   return record;
+}
+
+async function startOn(ground: Ground, scenario: Scenario, options: StartOptions) {
+  try {
+    return await ground.start(scenario.cluster, options);
+  } catch (error) {
+    // Refused before anything was done: nothing is left that a heal could be for.
+    if (options.healPlan.steps.length === 0) options.healPlan.done();
+    throw error;
+  }
+}
+
+/** What a ground could not undo by itself stays in the plan; a run that leaves it has failed. */
+function notHealed(verdict: Verdict, steps: readonly HealStep[], folder: string): Verdict {
+  const because = steps.map(
+    ({ what }) => `not healed: could not ${what}; strongroom chaos heal ${folder} tries again`,
+  );
+  return {
+    kind: 'failed',
+    because: verdict.kind === 'failed' ? [...because, ...verdict.because] : because,
+  };
 }
 
 /** What the faults of a scenario ask of a ground. */
@@ -101,6 +132,7 @@ function recordOf(
     version: RECORD_VERSION,
     scenario: { name, title, purpose, file, text },
     ground: ground.name,
+    ...(options.target === undefined ? {} : { target: options.target }),
     seed: options.seed,
     program: { version: options.programVersion, node: process.version },
     cluster,

@@ -21,12 +21,21 @@ export function verdictOf(found: Findings, { interrupted }: { interrupted: boole
       error === undefined ? [] : [`${fault} ${nodes.join(', ')} went wrong: ${error}`],
     ),
     ...found.checks.flatMap((check) =>
-      check.kind === 'ok' ? [] : [`${check.name} is ${check.kind}: ${check.because}`],
+      check.kind === 'ok' || check.kind === 'not-checked'
+        ? []
+        : [`${check.name} is ${check.kind}: ${check.because}`],
     ),
     ...failed(found.objectives).map((one) => `objective missed: ${inWords(one)}`),
   ];
   if (interrupted) return { kind: 'interrupted' };
-  return because.length === 0 ? { kind: 'passed' } : { kind: 'failed', because };
+  if (because.length > 0) return { kind: 'failed', because };
+  // Had it been nothing else, nothing would have been proved.
+  const notChecked = found.checks.flatMap((check) =>
+    check.kind === 'not-checked' ? [`${check.name}: ${check.because}`] : [],
+  );
+  if (notChecked.length > 0 && notChecked.length === found.checks.length)
+    return { kind: 'failed', because: notChecked.map((one) => `nothing was checked: ${one}`) };
+  return notChecked.length === 0 ? { kind: 'passed' } : { kind: 'passed', notChecked };
 }
 
 const failed = (assertions: readonly AssertionRecord[]) => assertions.filter((one) => !one.holds);

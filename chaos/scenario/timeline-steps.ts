@@ -81,7 +81,10 @@ function readTarget(
 }
 
 /** Why a selector can never find a node in this cluster. */
-function impossibleNode(selector: Selector, nodes: readonly PlannedNode[]): string | undefined {
+export function impossibleNode(
+  selector: Selector,
+  nodes: readonly PlannedNode[],
+): string | undefined {
   const replicas = nodes.filter((node) => node.kind === 'replica');
   const regions = [...new Set(nodes.map((node) => node.region))];
   switch (selector.kind) {

@@ -10,6 +10,8 @@ export interface ChaosConsole {
   say(line: string): void;
   /** Standard error is looked at by a person. */
   readonly isTerminal: boolean;
+  /** Asks a person; undefined when there is none. */
+  ask(question: string): Promise<string | undefined>;
   /** Ctrl-C: heals and ends. */
   readonly signal: AbortSignal;
   readonly programVersion: string;
@@ -22,6 +24,15 @@ export interface RunWishes {
   readonly seed: number | undefined;
   /** Folder of the run; one of its own below `chaos-runs` when absent. */
   readonly out: string | undefined;
+  readonly live: LiveWishes;
+}
+
+/** For the ground "live". */
+export interface LiveWishes {
+  /** The file that names the running cluster and what its operator allows. */
+  readonly target: string | undefined;
+  /** The cluster's name, typed beforehand. */
+  readonly yes: string | undefined;
 }
 
 export interface SimulateWishes {
@@ -46,9 +57,11 @@ export interface ChaosDoor {
   run(wishes: RunWishes, console: ChaosConsole): Promise<number>;
   simulate(wishes: SimulateWishes, console: ChaosConsole): Promise<number>;
   /** Runs what a run folder records again: the same file, ground and seed. */
-  replay(folder: string, console: ChaosConsole): Promise<number>;
+  replay(folder: string, live: LiveWishes, console: ChaosConsole): Promise<number>;
   report(wishes: ReportWishes, console: ChaosConsole): Promise<number>;
   heal(folder: string, console: ChaosConsole): Promise<number>;
+  /** Ends a run from another terminal: its runner heals, or, when it has died, this does. */
+  stop(folder: string, console: ChaosConsole): Promise<number>;
 }
 
 /** @throws StrongroomError `cli.usage` in a build without chaos. */

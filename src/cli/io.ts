@@ -51,6 +51,8 @@ export interface CliIo {
   readStdinBytes(): AsyncIterable<Uint8Array>;
   /** Asks on the terminal without showing what is typed; undefined without a terminal. */
   askHidden(question: string): Promise<string | undefined>;
+  /** Asks on the terminal; undefined without one. */
+  ask(question: string): Promise<string | undefined>;
   connect(target: Target): Promise<ApiClient>;
   /** Ends with Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;

@@ -19,6 +19,7 @@ export function processIo(signal: AbortSignal): CliIo {
       for await (const chunk of process.stdin) yield new Uint8Array(chunk as Buffer);
     },
     askHidden,
+    ask: (question) => ask(question, signal),
     connect: connectTo,
     signal,
     nowMs: () => Date.now(),
@@ -65,6 +66,19 @@ async function readStdin(): Promise<string> {
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
+  if (process.stdin.isTTY !== true) return undefined;
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C on the terminal is this interface's while it reads.
+  terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    return await terminal.question(question, { signal });
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Reads a line with the terminal's echo off. */

@@ -72,6 +72,7 @@ export async function run(
       yield new TextEncoder().encode(world.stdin ?? '');
     },
     askHidden: async () => world.typed,
+    ask: async () => world.typed,
     connect: async (target) => {
       seen.target = target;
       return client;

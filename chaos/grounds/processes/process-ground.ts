@@ -27,6 +27,8 @@ export const processCapabilities: ReadonlySet<Capability> = new Set<Capability>(
   'audit.sink',
   'membership.change',
   'cluster.admin',
+  'cluster.seal',
+  'cluster.snapshot',
   'cluster.load',
 ]);
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type ChaosConsole, openChaosDoor } from '../chaos-door.ts';
+import { type ChaosConsole, type LiveWishes, openChaosDoor } from '../chaos-door.ts';
 import { parseCount } from '../input/durations.ts';
 import type { Act, Session } from '../session.ts';
 import { strongroomVersion } from './version.ts';
@@ -20,6 +20,8 @@ export function chaosCommand(act: Act): Command {
     .option('--on <ground>', 'simulation, processes, containers or live', 'processes')
     .option('--seed <number>', 'for everything that is drawn; printed with the verdict', parseCount)
     .option('--out <folder>', 'where the record is written')
+    .option('--target <file>', 'with --on live: the running cluster, and what may be done to it')
+    .option('--yes <name>', 'with --on live: the name of the cluster, instead of typing it')
     .action(
       act(async (session, scenario) => {
         const { options } = session;
@@ -28,13 +30,15 @@ export function chaosCommand(act: Act): Command {
           ground: options.text('on') ?? '',
           seed: options.number('seed'),
           out: options.text('out'),
+          live: liveOf(session),
         };
         return (await openChaosDoor()).run(wishes, consoleOf(session));
       }),
     );
   addSimulate(chaos, act);
-  addFolderCommand(chaos, act, 'replay', 'run again what a run folder records');
+  addReplay(chaos, act);
   addReport(chaos, act);
+  addFolderCommand(chaos, act, 'stop', 'end a run from another terminal: everything is healed');
   addFolderCommand(chaos, act, 'heal', 'undo what a run that died has left');
   return chaos;
 }
@@ -59,6 +63,25 @@ function addSimulate(chaos: Command, act: Act): void {
     );
 }
 
+function addReplay(chaos: Command, act: Act): void {
+  chaos
+    .command('replay')
+    .description('run again what a run folder records')
+    .argument('<folder>', 'of the run')
+    .option('--target <file>', 'of a run on a running cluster: its target file')
+    .option('--yes <name>', 'the name of that cluster, instead of typing it')
+    .action(
+      act(async (session, folder) =>
+        (await openChaosDoor()).replay(folder ?? '', liveOf(session), consoleOf(session)),
+      ),
+    );
+}
+
+const liveOf = ({ options }: Session): LiveWishes => ({
+  target: options.text('target'),
+  yes: options.text('yes'),
+});
+
 function addReport(chaos: Command, act: Act): void {
   chaos
     .command('report')
@@ -76,7 +99,7 @@ function addReport(chaos: Command, act: Act): void {
 function addFolderCommand(
   chaos: Command,
   act: Act,
-  name: 'replay' | 'heal',
+  name: 'stop' | 'heal',
   description: string,
 ): void {
   chaos
@@ -97,6 +120,7 @@ function consoleOf(session: Session): ChaosConsole {
     print: (view) => session.print(view),
     say: (line) => io.err(`${line}\n`),
     isTerminal: io.isTerminal,
+    ask: (question) => io.ask(question),
     signal: io.signal,
     programVersion: strongroomVersion(),
   };

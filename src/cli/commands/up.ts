@@ -6,16 +6,11 @@ import { type Asked, mergeOptions } from '../local-cluster/asked.ts';
 import { clientOf } from '../local-cluster/clients.ts';
 import { hasSoftHsm, type LocalOptions, readLocalCluster } from '../local-cluster/layout.ts';
 import { showLiveTable } from '../local-cluster/live-table.ts';
+import { nodeProgram } from '../local-cluster/processes.ts';
 import { type LocalDocument, startCluster, stopCluster } from '../local-cluster/start.ts';
 import { Options } from '../options.ts';
 import { render } from '../output/document.ts';
 import { formatOf } from '../session.ts';
-
-/**
- * Room for what lives as long as a request: with V8's 16 MiB a busy node collects it so often that
- * much is still in use, and pays a tenth more processor a write. Flags cannot be set later.
- */
-const YOUNG_SPACE = ['--min-semi-space-size=16', '--max-semi-space-size=64'];
 
 const DATA = '.strongroom';
 const BASE_PORT = 8200;
@@ -81,9 +76,8 @@ export function downCommand(io: CliIo): Command {
 async function up(io: CliIo, flags: UpFlags): Promise<void> {
   const say = (text: string) => io.err(`${text}\n`);
   const options = localOptions(flags, say);
-  // The program as it was called, so that nodes run under the same loader as this does.
-  const script = process.argv[1] ?? '';
-  const program = [process.execPath, ...YOUNG_SPACE, ...process.execArgv, script];
+  // The program as it was called.
+  const program = nodeProgram(process.argv[1] ?? '');
   const stop = stopSignal(io);
   const { cluster, document, unsettled } = await startCluster(options, {
     program,

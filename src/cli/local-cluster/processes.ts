@@ -9,6 +9,17 @@ const STOP_MS = 25_000;
 const LOOK_MS = 50;
 const LOG_TAIL = 600;
 
+/**
+ * Room for what lives as long as a request: with V8's 16 MiB a busy node collects it so often that
+ * much is still in use, and pays a tenth more processor a write. Flags cannot be set later.
+ */
+const YOUNG_SPACE = ['--min-semi-space-size=16', '--max-semi-space-size=64'];
+
+/** The command that runs a node from `script`, under the same loader as this process. */
+export function nodeProgram(script: string): readonly string[] {
+  return [process.execPath, ...YOUNG_SPACE, ...process.execArgv, script];
+}
+
 export interface Ready {
   readonly node: number;
   readonly clusterId: string;

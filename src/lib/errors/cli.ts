@@ -7,6 +7,7 @@ export const cliErrors = {
   'cli.file-exists': { grpc: 'ALREADY_EXISTS', http: 409, retry: 'never' },
   'cli.file-unreadable': { grpc: 'NOT_FOUND', http: 404, retry: 'never' },
   'cli.file-unwritable': { grpc: 'FAILED_PRECONDITION', http: 500, retry: 'never' },
+  'cli.not-healed': { grpc: 'FAILED_PRECONDITION', http: 500, retry: 'never' },
   'cli.no-such-field': { grpc: 'NOT_FOUND', http: 404, retry: 'never' },
   'cli.too-many': { grpc: 'OUT_OF_RANGE', http: 400, retry: 'never' },
 } as const satisfies Record<string, ErrorTraits>;

@@ -21,6 +21,7 @@ function report(html: string | undefined) {
     print: (view) => printed.push(view.table()),
     say: () => undefined,
     isTerminal: false,
+    ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
     programVersion: 'test',
   };
