@@ -36,20 +36,28 @@ function keysAt(schema: z.ZodType, path: Path): readonly string[] {
     inner = unwrap(inner);
     if (inner instanceof z.ZodObject) inner = inner.shape[String(part)];
     else if (inner instanceof z.ZodArray) inner = inner.element;
+    else if (inner instanceof z.ZodRecord) inner = inner.valueType;
     else return [];
   }
   inner = unwrap(inner);
+  if (inner instanceof z.ZodRecord && inner.keyType instanceof z.ZodEnum)
+    return inner.keyType.options.map(String);
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
 
 function unwrap(schema: unknown): unknown {
   let inner = schema;
-  while (
-    inner instanceof z.ZodDefault ||
-    inner instanceof z.ZodOptional ||
-    inner instanceof z.ZodPrefault
-  )
-    inner = inner.unwrap();
+  for (;;) {
+    if (
+      inner instanceof z.ZodDefault ||
+      inner instanceof z.ZodOptional ||
+      inner instanceof z.ZodPrefault
+    )
+      inner = inner.unwrap();
+    // What is written in two forms is brought to one first.
+    else if (inner instanceof z.ZodPipe) inner = inner.out;
+    else break;
+  }
   return inner;
 }
 

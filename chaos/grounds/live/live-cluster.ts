@@ -133,7 +133,12 @@ export class LiveCluster implements Cluster {
       what: `delete the namespace ${path}`,
       kind: 'strongroom',
       args: [
-        ...['namespace', 'delete', path, '--yes', '--address', addresses.join(',')],
+        'namespace',
+        'delete',
+        path,
+        '--yes',
+        '--address',
+        addresses.join(','),
         ...(caFile === undefined ? [] : ['--ca-cert', caFile]),
         ...(insecurePlaintext ? ['--insecure-plaintext'] : []),
       ],

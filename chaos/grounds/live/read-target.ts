@@ -124,9 +124,8 @@ function readAllowance(
   nodes: readonly TargetNode[],
   faults: readonly string[],
 ): Allowance {
-  const written = raw.allow[index] ?? '';
-  const one = typeof written === 'string' ? { fault: written } : written;
-  const path = typeof written === 'string' ? ['allow', index] : ['allow', index, 'fault'];
+  const one = raw.allow[index] ?? { fault: '' };
+  const path = ['allow', index, 'fault'];
   if (!faults.includes(one.fault)) problems.at(path, unknownWord('fault', one.fault, faults));
   const check = (field: 'nodes' | 'regions', known: readonly string[]) =>
     one[field]?.forEach((name, nth) => {

@@ -23,6 +23,10 @@ const hook = z.strictObject({
   timeout: duration().default(HOOK_MS),
 });
 
+/** A name alone allows it without bounds. */
+const withBounds = (written: unknown) =>
+  typeof written === 'string' ? { fault: written } : written;
+
 const allowance = z.strictObject({
   fault: z.string().max(64),
   nodes: z.array(word).min(1).max(LIST_MAX).optional(),
@@ -57,7 +61,7 @@ export const targetSchema = z.strictObject({
     .min(1)
     .max(LIST_MAX)
     .optional(),
-  allow: z.array(z.union([z.string().max(64), allowance])).max(LIST_MAX),
+  allow: z.array(z.preprocess(withBounds, allowance)).max(LIST_MAX),
   'may-harm-majority': z.boolean().default(false),
   hooks: z.partialRecord(z.enum(hookNames as [string, ...string[]]), hook).default({}),
   'stop-file': path.optional(),

@@ -1,7 +1,7 @@
-import { faultNamed } from '../../faults/catalogue.ts';
-import { occurrencesOf } from '../../runner/injector.ts';
-import type { PlannedNode, TimelineStep } from '../../scenario/scenario.ts';
-import type { Selector } from '../../scenario/selector.ts';
+import { faultNamed } from '../faults/catalogue.ts';
+import type { PlannedNode, TimelineStep } from '../scenario/scenario.ts';
+import type { Selector } from '../scenario/selector.ts';
+import { occurrencesOf } from './injector.ts';
 
 /** What a step may touch, at the most: who leads when it comes is not known before. */
 export interface Reach {

@@ -1,11 +1,11 @@
-import { StrongroomError } from '../../../src/lib/index.ts';
-import { faultNamed } from '../../faults/catalogue.ts';
-import type { Scenario, TimelineStep } from '../../scenario/scenario.ts';
-import { impossibleNode } from '../../scenario/timeline-steps.ts';
-import { formatDuration } from '../../scenario/units.ts';
-import { handsOf } from './hands.ts';
+import { StrongroomError } from '../../src/lib/index.ts';
+import { faultNamed } from '../faults/catalogue.ts';
+import { handsOf } from '../grounds/live/hands.ts';
+import type { Allowance, Target } from '../grounds/live/target.ts';
+import type { Scenario, TimelineStep } from '../scenario/scenario.ts';
+import { impossibleNode } from '../scenario/timeline-steps.ts';
+import { formatDuration } from '../scenario/units.ts';
 import { minorityOf, mostAtOnce, reachOf, votersHarmed } from './reach.ts';
-import type { Allowance, Target } from './target.ts';
 
 /**
  * The scenario as it runs on a target: with its nodes in place of those that the file plans.
