@@ -4,7 +4,9 @@ import { exactlyOnce } from './exactly-once.ts';
 import { faultsFelt } from './faults-felt.ts';
 import { linearizable } from './linearizable.ts';
 import { listAppend } from './list-append.ts';
+import { restoredElsewhere } from './restored-elsewhere.ts';
 import { sameState } from './same-state.ts';
+import { sealSound } from './seal-sound.ts';
 import { sessionGuarantees } from './session-guarantees.ts';
 import { setElements } from './set-elements.ts';
 import { tokenLifetimes } from './token-lifetimes.ts';
@@ -22,6 +24,8 @@ export const checkers: readonly Checker[] = [
   auditComplete,
   sameState,
   faultsFelt,
+  sealSound,
+  restoredElsewhere,
 ];
 
 const byName = new Map(checkers.map((checker) => [checker.name, checker]));

@@ -59,17 +59,27 @@ export function compare(contents: ReadonlyMap<string, Contents>): Judgement {
 
 type Read = (operation: string, request: object) => Promise<Readonly<Record<string, unknown>>>;
 
-function reader(client: VaultClient, address: string, revision: number, signal: AbortSignal): Read {
+/** Reads through one node that is so far, or, without an address, through whoever leads. */
+export function reader(
+  client: VaultClient,
+  address: string | undefined,
+  revision: number,
+  signal: AbortSignal,
+): Read {
   const options = {
     address,
     signal,
     timeoutMs: TIMEOUT_MS,
-    consistency: { kind: 'at-least', revision },
-  } as const;
+    consistency:
+      address === undefined
+        ? ({ kind: 'linearizable' } as const)
+        : ({ kind: 'at-least', revision } as const),
+  };
   return (operation, request) => client.call(operation, { ...request }, options);
 }
 
-async function contentsOf(read: Read): Promise<Contents | undefined> {
+/** @returns undefined when there is more than can be compared. */
+export async function contentsOf(read: Read): Promise<Contents | undefined> {
   const contents = new Map<string, string>();
   const secrets = await pathsBelow(read, '');
   if (secrets === undefined) return undefined;

@@ -1,4 +1,5 @@
 import { auditSink } from './audit.ts';
+import { breakGlass } from './break-glass.ts';
 import { certificateExpiry, clockJump, clockSkew, clockStrobe } from './clocks.ts';
 import { cutTail, flipBits, replaceDisk, rollBackDisk } from './disk-damage.ts';
 import { diskFull, failedSync, slowSync } from './disks.ts';
@@ -13,11 +14,12 @@ import {
 } from './hsm.ts';
 import { transferLeadership } from './leadership.ts';
 import { corrupt, delay, duplicate, loss, reorder, slowLinks } from './links.ts';
-import { clientStorm, fillLog, leaseStorm } from './load.ts';
-import { membershipChurn } from './membership.ts';
+import { clientStorm, fillLog, leaseStorm, snapshotPressure } from './load.ts';
+import { demote, membershipChurn } from './membership.ts';
 import { partition } from './partition.ts';
 import { kill, pause } from './processes.ts';
 import { rollingRestart, upgrade } from './rolling.ts';
+import { rotate, seal } from './seal.ts';
 
 /** Every fault there is. `docs/chaos.md` says how to add one. */
 export const faults: readonly Fault[] = [
@@ -55,6 +57,11 @@ export const faults: readonly Fault[] = [
   leaseStorm,
   clientStorm,
   fillLog,
+  snapshotPressure,
+  demote,
+  rotate,
+  seal,
+  breakGlass,
 ];
 
 const byName = new Map(faults.map((fault) => [fault.name, fault]));

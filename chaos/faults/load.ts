@@ -126,3 +126,37 @@ export const fillLog = defineFault({
     filling = fill();
   },
 });
+
+export const snapshotPressure = defineFault({
+  name: 'snapshot-pressure',
+  summary: 'saves snapshots of the whole state, one after the other, and throws them away',
+  danger: 'mild',
+  targets: 'none',
+  lasting: true,
+  parameters: z.strictObject({ pause: duration().default(100) }),
+  needs: () => ['cluster.snapshot'],
+  async inject({ cluster, parameters, undo }) {
+    const over = new AbortController();
+    const client = await cluster.client();
+    let saving = Promise.resolve();
+    undo('save no more', async () => {
+      over.abort();
+      await saving;
+      await client.close();
+    });
+    const save = async () => {
+      while (!over.signal.aborted) {
+        await saveOnce(client, over.signal).catch(() => undefined);
+        await sleep(cluster.clock, parameters.pause, over.signal);
+      }
+    };
+    saving = save();
+  },
+});
+
+async function saveOnce(client: VaultClient, signal: AbortSignal): Promise<void> {
+  if (client.saveSnapshot === undefined) throw new Error('The ground cannot save snapshots');
+  let bytes = 0;
+  for await (const chunk of client.saveSnapshot({ signal })) bytes += chunk.length;
+  if (bytes === 0) throw new Error('A snapshot of nothing');
+}

@@ -23,6 +23,7 @@ export const capabilities = {
   'log.short': 'keep so little of the log that who falls behind gets a snapshot',
   'audit.sink': 'fill or hang the sink of the audit log',
   'membership.change': 'add and remove nodes',
+  'membership.roles': 'make voters learners and voters again',
   'cluster.admin': 'call administrative operations of the API',
   'cluster.seal': 'seal, unseal and rotate keys through the API',
   'cluster.snapshot': 'save snapshots through the API',

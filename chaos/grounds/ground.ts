@@ -45,12 +45,35 @@ export interface Cluster extends AsyncDisposable {
   ): Promise<{ readonly text: string; readonly length: number }>;
   /** Members that came beside the plan, also those that went: they too answered clients. */
   visitors?(): readonly string[];
+  /**
+   * For what faults do through the API to a cluster that outlives the run: how it is undone by
+   * `strongroom` is on disk before it is done. Absent: the cluster goes with the run.
+   */
+  readonly aftermath?: Aftermath;
+  /** Another cluster of this shape, on other disks, which can reach the same HSM. */
+  elsewhere?(): Promise<Elsewhere>;
   /** Lifts, resumes and starts all that faults have left. Safe at any time, and again. */
   heal(): Promise<void>;
   /** Why the ground itself knows that the cluster broke a promise, if it watches that. */
   broken?(): string | undefined;
   /** Copies what explains a failure (logs) into `folder`. Never secrets. */
   collect(folder: string): Promise<void>;
+}
+
+export interface Aftermath {
+  /** `unless`: the code of a failure that says that there is nothing to undo. */
+  plan(
+    id: string,
+    what: string,
+    command: { readonly args: readonly string[]; readonly unless?: string },
+  ): void;
+  done(id: string): void;
+}
+
+/** A cluster beside that of the run, with nothing in it. */
+export interface Elsewhere extends AsyncDisposable {
+  /** Restores a snapshot of the first cluster. @returns a client with the first cluster's token. */
+  restore(snapshot: AsyncIterable<Uint8Array>): Promise<VaultClient>;
 }
 
 export interface StartOptions {

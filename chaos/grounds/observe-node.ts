@@ -4,6 +4,7 @@ import type { NodeObservation } from './observation.ts';
 
 /** A node gives the others a second to answer before it tells of them, and may be busy itself. */
 const OBSERVE_MS = 3_000;
+const SEALED_MS = 1_000;
 
 /** What a node says of itself; one that does not answer in time, or is nowhere, is down. */
 export async function observeNode(
@@ -25,9 +26,19 @@ export async function observeNode(
     const { role, term, commit, applied, lagMs, lagEntries, sealState } = own;
     return { name, up: true, role, term, commit, applied, lagMs, lagEntries, seal: sealState };
   } catch (error) {
-    const isSealed = hasCode(error, 'seal.sealed');
     // One that may say nothing because it cannot record that it did is no node that is down.
-    const up = isSealed || hasCode(error, 'audit.sink-failed');
-    return { ...silent, ...lag, up, seal: isSealed ? 'sealed' : 'unknown' };
+    if (hasCode(error, 'audit.sink-failed')) return { ...silent, ...lag, up: true, seal: 'unknown' };
+    const isSealed = hasCode(error, 'seal.sealed') || (await saysSealed(observer, address));
+    return { ...silent, ...lag, up: isSealed, seal: isSealed ? 'sealed' : 'unknown' };
+  }
+}
+
+/** When all are sealed nobody knows a token, and only this is answered. */
+async function saysSealed(observer: Pick<VaultClient, 'call'>, address: string): Promise<boolean> {
+  try {
+    const options = { address, timeoutMs: SEALED_MS };
+    return (await observer.call('seal.status', {}, options)).sealed;
+  } catch {
+    return false;
   }
 }

@@ -185,7 +185,8 @@ export class Pipeline {
       nowMs: this.#parts.clock.wallMs(),
     };
     // Health is asked every second and tells nothing; and a sealed node has no audit key.
-    const isAudited = operation.effect === 'write' && backend.barrier() !== undefined;
+    const hasKey = () => backend.barrier() !== undefined;
+    const isAudited = operation.effect === 'write' && hasKey();
     const audited = this.#audited(journey, undefined);
     if (isAudited) await auditor.request(audited);
     try {
@@ -193,7 +194,10 @@ export class Pipeline {
         await run.handle(this.#callContext(journey), payload),
         operation.response['revision'] === undefined ? undefined : backend.store.revision,
       );
-      if (isAudited) await auditor.response(audited, answer);
+      // What has opened the node could not be told before it had: it is told now.
+      const hasOpened = operation.effect === 'write' && !isAudited && hasKey();
+      if (hasOpened) await auditor.request(audited);
+      if (isAudited || hasOpened) await auditor.response(audited, answer);
       return answer;
     } catch (error) {
       if (isAudited) await auditor.response(audited, undefined, error);

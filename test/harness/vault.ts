@@ -187,7 +187,13 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
   };
   const parts: VaultOptions = {
     backend,
-    seal: sealPort,
+    seal: {
+      ...sealPort,
+      unseal: () => {
+        set.sealed = false;
+        return done();
+      },
+    },
     cluster: clusterPort,
     audit: auditPort(),
     sinks: Array.from({ length: options.sinks ?? 1 }, (_, at) => sink(at, audit, set)),

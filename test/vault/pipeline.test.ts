@@ -304,6 +304,17 @@ describe('writes that meet', () => {
 });
 
 describe('the audit log', () => {
+  it('tells of the share that opened a sealed node, which had no key to tell it with before', async () => {
+    v.set.sealed = true;
+    const before = v.audit.length;
+    await v.call('seal.unseal', { share: 'a share' }, { token: undefined, correlationId: 'glass' });
+    const records = v.audit.slice(before);
+    expect(records.map((one) => one.type)).toEqual(['request', 'response']);
+    for (const { fields } of records)
+      expect(fields).toMatchObject({ operation: 'seal.unseal', correlationId: 'glass' });
+    expect(JSON.stringify(records)).not.toContain('a share');
+  });
+
   it('has the request before it ran and the response before it went out, without secrets', async () => {
     const before = v.audit.length;
     await v.call('kv.put', { ...at('a'), ...secretOf({ password: 'hunter2' }) });

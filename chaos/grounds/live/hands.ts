@@ -5,6 +5,7 @@ import type { Target } from './target.ts';
 
 /** What needs no hands: it is asked of the API, like any client's or operator's work. */
 const byApi: readonly Capability[] = [
+  'membership.roles',
   'cluster.admin',
   'cluster.load',
   'cluster.seal',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect, type StrongroomClient } from '../../../src/client/index.ts';
 import { hasCode, StrongroomError } from '../../../src/lib/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
-import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
+import type { Aftermath, ClientWishes, Cluster, VaultClient } from '../ground.ts';
 import type { Levers } from '../levers.ts';
 import { machineClock } from '../machine-clock.ts';
 import { nodeAddresses } from '../node-addresses.ts';
@@ -30,6 +30,7 @@ export class LiveCluster implements Cluster {
   readonly clock = machineClock;
   readonly nodes: Target['nodes'];
   readonly levers: Levers;
+  readonly aftermath: Aftermath;
   readonly namespace: string;
   readonly #target: Target;
   readonly #healPlan: HealPlan;
@@ -76,6 +77,10 @@ export class LiveCluster implements Cluster {
     const untilUp = (node: string) => this.#untilUp(node);
     this.#hands = new LiveLevers({ target, healPlan, untilUp });
     this.levers = this.#hands.levers;
+    this.aftermath = {
+      plan: (id, what, command) => this.#plan(`fault ${id}`, what, command),
+      done: (id) => healPlan.remove(`fault ${id}`),
+    };
   }
 
   async client({ prefer, region, token }: ClientWishes = {}): Promise<VaultClient> {
@@ -125,24 +130,23 @@ export class LiveCluster implements Cluster {
     await this.#admin.close();
   }
 
-  async #makeNamespace(): Promise<void> {
+  #plan(id: string, what: string, command: Parameters<Aftermath['plan']>[2]): void {
     const { addresses, caFile, tokenFile, insecurePlaintext } = this.#target;
+    const { args, ...rest } = command;
+    const connection = [
+      '--address',
+      addresses.join(','),
+      ...(caFile === undefined ? [] : ['--ca-cert', caFile]),
+      ...(insecurePlaintext ? ['--insecure-plaintext'] : []),
+    ];
+    const step = { id, what, kind: 'strongroom', args: [...args, ...connection] } as const;
+    this.#healPlan.add({ ...step, tokenFile, ...rest });
+  }
+
+  async #makeNamespace(): Promise<void> {
     const path = this.namespace;
-    this.#healPlan.add({
-      id: NAMESPACE_STEP,
-      what: `delete the namespace ${path}`,
-      kind: 'strongroom',
-      args: [
-        'namespace',
-        'delete',
-        path,
-        '--yes',
-        '--address',
-        addresses.join(','),
-        ...(caFile === undefined ? [] : ['--ca-cert', caFile]),
-        ...(insecurePlaintext ? ['--insecure-plaintext'] : []),
-      ],
-      tokenFile,
+    this.#plan(NAMESPACE_STEP, `delete the namespace ${path}`, {
+      args: ['namespace', 'delete', path, '--yes'],
       unless: 'namespace.not-found',
     });
     await this.#admin.call('namespace.create', { path }, { timeoutMs: CALL_MS });

@@ -66,7 +66,7 @@ export class Apparatus implements AsyncDisposable {
   async equip(node: { readonly name: string; readonly dataDir: string }): Promise<Equipment> {
     const { name, dataDir } = node;
     if (this.#needs.has('disk.full')) await this.#mount(name, dataDir);
-    const slots = await this.#slots(name);
+    const slots = await this.slots(name);
     const shim =
       this.#library === undefined
         ? undefined
@@ -85,6 +85,14 @@ export class Apparatus implements AsyncDisposable {
     await this.hsm?.liftAll();
   }
 
+  /** How a node reaches the token, by a link of its own where links are cut; undefined without one. */
+  async slots(name: string): Promise<Equipment['slots']> {
+    if (this.#token === undefined) return undefined;
+    const link = await this.#hsmServer?.link(name);
+    if (link !== undefined) this.#hsmLinks.set(name, link);
+    return this.#token.slots(name, link?.address);
+  }
+
   /** How often a node has felt its clock, fsync or audit log fail: shows that a fault was real. */
   async callsDisturbed(node: string): Promise<number> {
     return (await this.#shims.get(node)?.calls()) ?? 0;
@@ -98,14 +106,6 @@ export class Apparatus implements AsyncDisposable {
       command: ['umount', '-l', dataDir],
     });
     await this.space.mount(name, dataDir);
-  }
-
-  async #slots(name: string): Promise<Equipment['slots']> {
-    if (this.#token === undefined) return undefined;
-    if (this.#hsmServer === undefined) return this.#token.slots(name);
-    const link = await this.#hsmServer.link(name);
-    this.#hsmLinks.set(name, link);
-    return this.#token.slots(name, link.address);
   }
 
   #shim(node: string): NodeShim {

@@ -100,6 +100,11 @@ export class LocalCluster implements AsyncDisposable {
     return cluster;
   }
 
+  /** Of every node that has none of its own. */
+  get slots(): Slots {
+    return this.#slots;
+  }
+
   get caFile(): string {
     return join(this.folder, 'ca.pem');
   }

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { StrongroomClient } from '../../../src/client/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
 import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
-import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
+import type { ClientWishes, Cluster, Elsewhere, VaultClient } from '../ground.ts';
 import type { Levers, LinkChange } from '../levers.ts';
 import { machineClock } from '../machine-clock.ts';
 import { type NodeObservation, type Observation, observationOf } from '../observation.ts';
 import { observeNode } from '../observe-node.ts';
 import type { Apparatus } from './apparatus.ts';
 import { DiskFaults } from './disk-faults.ts';
+import { startElsewhere } from './elsewhere.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { Membership } from './membership.ts';
 import type { NodeProcess } from './node-process.ts';
@@ -22,6 +23,7 @@ export class ProcessCluster implements Cluster {
   readonly nodes: readonly PlannedNode[];
   readonly levers: Levers;
   readonly #local: LocalCluster;
+  readonly #shape: ClusterShape;
   readonly #network: ProxiedNetwork;
   readonly #healPlan: HealPlan;
   readonly #apparatus: Apparatus;
@@ -30,6 +32,7 @@ export class ProcessCluster implements Cluster {
 
   constructor(shape: ClusterShape, local: LocalCluster, apparatus: Apparatus, healPlan: HealPlan) {
     this.nodes = shape.nodes;
+    this.#shape = shape;
     this.#local = local;
     this.#healPlan = healPlan;
     this.#network = new ProxiedNetwork((from, to) => local.link(this.#id(from), this.#id(to)));
@@ -80,6 +83,10 @@ export class ProcessCluster implements Cluster {
 
   visitors(): readonly string[] {
     return [...this.#membership.visitors.keys()];
+  }
+
+  elsewhere(): Promise<Elsewhere> {
+    return startElsewhere(this.#shape, this.#local, this.#apparatus, this.#healPlan);
   }
 
   async heal(): Promise<void> {

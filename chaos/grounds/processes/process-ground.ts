@@ -26,6 +26,7 @@ export const processCapabilities: ReadonlySet<Capability> = new Set<Capability>(
   'log.short',
   'audit.sink',
   'membership.change',
+  'membership.roles',
   'cluster.admin',
   'cluster.seal',
   'cluster.snapshot',
