@@ -184,9 +184,9 @@ export class Pipeline {
       policyPath: operation.policyPath(payload),
       nowMs: this.#parts.clock.wallMs(),
     };
-    // Health is asked every second and tells nothing; and a sealed node has no audit key.
-    const hasKey = () => backend.barrier() !== undefined;
-    const isAudited = operation.effect === 'write' && hasKey();
+    // Health is asked every second and tells nothing. Shares are audited though the node is sealed
+    // and hashes with a passing key: who opened it is what a break-glass has to be answered for.
+    const isAudited = operation.effect === 'write';
     const audited = this.#audited(journey, undefined);
     if (isAudited) await auditor.request(audited);
     try {
@@ -194,10 +194,7 @@ export class Pipeline {
         await run.handle(this.#callContext(journey), payload),
         operation.response['revision'] === undefined ? undefined : backend.store.revision,
       );
-      // What has opened the node could not be told before it had: it is told now.
-      const hasOpened = operation.effect === 'write' && !isAudited && hasKey();
-      if (hasOpened) await auditor.request(audited);
-      if (isAudited || hasOpened) await auditor.response(audited, answer);
+      if (isAudited) await auditor.response(audited, answer);
       return answer;
     } catch (error) {
       if (isAudited) await auditor.response(audited, undefined, error);

@@ -304,10 +304,15 @@ describe('writes that meet', () => {
 });
 
 describe('the audit log', () => {
-  it('tells of the share that opened a sealed node, which had no key to tell it with before', async () => {
+  it('tells of every share that a sealed node is given, and is needed for it as for any write', async () => {
     v.set.sealed = true;
+    const asked = { token: undefined, correlationId: 'glass' };
+    v.set.auditFails = true;
+    expect(await v.codeOf('seal.unseal', { share: 'a share' }, asked)).toBe('audit.sink-failed');
+    expect(v.set.sealed).toBe(true);
+    v.set.auditFails = false;
     const before = v.audit.length;
-    await v.call('seal.unseal', { share: 'a share' }, { token: undefined, correlationId: 'glass' });
+    await v.call('seal.unseal', { share: 'a share' }, asked);
     const records = v.audit.slice(before);
     expect(records.map((one) => one.type)).toEqual(['request', 'response']);
     for (const { fields } of records)

@@ -1,5 +1,14 @@
 import type { VaultClient } from '../../../chaos/grounds/ground.ts';
 import type { Levers } from '../../../chaos/grounds/levers.ts';
+import { StrongroomError } from '../../../src/lib/index.ts';
+
+const SHARES_NEEDED = 3;
+
+interface FakeRequest {
+  readonly node?: number;
+  readonly share?: string;
+  readonly auto?: boolean;
+}
 
 /** Levers that only remember what is laid, by layer or node: `left` is all that was not undone. */
 export class FakeLevers {
@@ -10,6 +19,7 @@ export class FakeLevers {
   /** Nodes that do not start on a disk that is not what it was. */
   refusesDamage = false;
   #members = 0;
+  readonly #shares = new Map<string, number>();
 
   get left(): readonly string[] {
     return [...this.#left].map(([what, how]) => `${what}: ${how}`).sort();
@@ -79,12 +89,67 @@ export class FakeLevers {
   client(): Promise<VaultClient> {
     const name = `client ${this.calls.length}-${this.#left.size}`;
     void this.#set(name, 'open');
-    const call = async (operation: string) => {
+    const call = async (
+      operation: string,
+      request: FakeRequest,
+      options?: { readonly address?: string },
+    ) => {
       this.calls.push(operation);
       await new Promise((resolve) => setImmediate(resolve));
-      return { token: 'a token' };
+      return this.#answer(operation, request, options?.address ?? '');
     };
-    return Promise.resolve({ call, close: () => this.#clear(name) } as unknown as VaultClient);
+    async function* saveSnapshot() {
+      yield await Promise.resolve(new Uint8Array(1));
+    }
+    const client = { call, saveSnapshot, close: () => this.#clear(name) };
+    return Promise.resolve(client as unknown as VaultClient);
+  }
+
+  /** As far as faults look at it. */
+  async #answer(
+    operation: string,
+    { node, share, auto }: FakeRequest,
+    address: string,
+  ): Promise<object> {
+    switch (operation) {
+      case 'cluster.status': {
+        const members = ['voter-1', 'voter-2'].map((name, at) => ({ node: at + 1, name }));
+        return { members: members.map((one) => ({ ...one, apiAddress: one.name })) };
+      }
+      case 'cluster.demote':
+        await this.#set(`voter ${node}`, 'learns');
+        return {};
+      case 'cluster.promote':
+        await this.#clear(`voter ${node}`);
+        return {};
+      case 'seal.addSlot':
+        await this.#set('slot', 'added');
+        return { shares: ['aaaa', 'bbbb', 'cccc'] };
+      case 'seal.removeSlot':
+        await this.#clear('slot');
+        return {};
+      case 'seal.seal':
+        await this.#set('sealed', 'by hand');
+        return {};
+      case 'seal.unseal':
+        if (auto === true) await this.#clear('sealed');
+        // Told apart by its one letter that is not as the others.
+        else if (new Set(share).size > 1)
+          throw new StrongroomError('seal.share-invalid', 'Not a share');
+        else this.#shares.set(address, (this.#shares.get(address) ?? 0) + 1);
+        return {};
+      case 'seal.status':
+        return { sealed: this.#isSealed(address), sharesGiven: 0 };
+      default:
+        return { token: 'a token' };
+    }
+  }
+
+  /** By hand, or since nodes started without their HSM and have had no shares. */
+  #isSealed(address: string): boolean {
+    const isHsmAway = [...this.#left.keys()].some((what) => what.startsWith('hsm '));
+    const isShort = (this.#shares.get(address) ?? 0) < SHARES_NEEDED;
+    return this.#left.has('sealed') || (isHsmAway && isShort);
   }
 
   isUp(node: string): boolean {

@@ -75,3 +75,24 @@ test('a plan whose every step was undone leaves nothing behind', async () => {
   node.kill('SIGKILL');
   await ended;
 });
+
+test("an operator's command that fails stays to be done, with the reason; what was done does not", async () => {
+  const run = newFolder();
+  const plan = new HealPlan(run, { scenario: 's', ground: 'live', startedAt: 'now' });
+  const done = join(run, 'done');
+  const mended = join(run, 'mended');
+  const note = `require('fs').appendFileSync(${JSON.stringify(done)}, 'x')`;
+  const fails = `if (!require('fs').existsSync(${JSON.stringify(mended)})) { console.error('no route'); process.exit(3); }`;
+  const hook = { kind: 'hook', timeoutMs: 10_000 } as const;
+  plan.add({ ...hook, id: 'a', what: 'join b', command: [process.execPath, '-e', fails] });
+  plan.add({ ...hook, id: 'b', what: 'start b', command: [process.execPath, '-e', note] });
+  forgetRunner(run);
+  await expect(healLeftOver(run)).rejects.toMatchObject({
+    code: 'cli.not-healed',
+    message: expect.stringMatching(/cannot join b: exit status 3: no route/) as string,
+  });
+  writeFileSync(mended, '');
+  expect(await healLeftOver(run)).toEqual(['join b']);
+  expect(readFileSync(done, 'utf8')).toBe('x');
+  expect(existsSync(join(run, healStateFile))).toBe(false);
+});
