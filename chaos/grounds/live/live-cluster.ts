@@ -51,7 +51,14 @@ export class LiveCluster implements Cluster {
       const addresses = await meet(target, admin);
       const namespace = `chaos-${randomBytes(NAME_BYTES).toString('hex')}`;
       const cluster = new LiveCluster(target, healPlan, { admin, addresses, namespace });
-      await cluster.#makeNamespace();
+      try {
+        await cluster.#makeNamespace();
+      } catch (error) {
+        // A token that may not make one may not delete one either, and there is none.
+        if (hasCode(error, 'auth.permission-denied')) healPlan.remove(NAMESPACE_STEP);
+        else await cluster.#deleteNamespace().catch(() => undefined);
+        throw error;
+      }
       return cluster;
     } catch (error) {
       await admin.close();

@@ -51,6 +51,10 @@ export interface FakeBehaviour {
   readonly forgets?: boolean;
   readonly neverLeads?: boolean;
   readonly startFails?: boolean;
+  /** Its audit logs are elsewhere. */
+  readonly isClosed?: boolean;
+  /** What it cannot undo is in the plan at the end. */
+  readonly leaves?: string;
 }
 
 /** A cluster without a network or a disk: enough to see what the runner does with one. */
@@ -59,6 +63,7 @@ export class FakeCluster implements Cluster {
   readonly nodes: ClusterShape['nodes'];
   readonly levers: Levers;
   readonly done: string[] = [];
+  readonly auditFiles?: () => Promise<undefined>;
   readonly #behaviour: FakeBehaviour;
   readonly #down = new Set<string>();
   readonly #versions = new Map<string, { value: unknown; version: number; revision: number }[]>();
@@ -69,6 +74,7 @@ export class FakeCluster implements Cluster {
   constructor(shape: ClusterShape, behaviour: FakeBehaviour) {
     this.nodes = shape.nodes;
     this.#behaviour = behaviour;
+    if (behaviour.isClosed === true) this.auditFiles = () => Promise.resolve(undefined);
     this.#leader = behaviour.neverLeads === true ? undefined : shape.nodes[0]?.name;
     this.levers = {
       process: {
@@ -169,8 +175,11 @@ export function fakeGround(behaviour: FakeBehaviour = {}) {
     name: 'processes',
     capabilities: new Set(['process.kill', 'process.pause'] as const),
     unavailable: () => Promise.resolve(undefined),
-    start: (shape) => {
+    start: (shape, { healPlan }) => {
       const cluster = new FakeCluster(shape, behaviour);
+      const { leaves: what } = behaviour;
+      if (what !== undefined)
+        healPlan.add({ id: 'left', what, kind: 'command', command: ['true'] });
       clusters.push(cluster);
       return Promise.resolve(cluster);
     },

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -37,11 +37,16 @@ afterEach(() => {
 
 async function run(
   behaviour: FakeBehaviour = {},
-  options: { readonly text?: string; readonly onEvent?: (event: ProgressEvent) => void } = {},
+  options: {
+    readonly text?: string;
+    readonly onEvent?: (event: ProgressEvent) => void;
+    readonly onFolder?: (folder: string) => void;
+  } = {},
   signal = new AbortController().signal,
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'strongroom-chaos-test-'));
   folders.push(folder);
+  options.onFolder?.(folder);
   const { ground, clusters } = fakeGround(behaviour);
   const events: ProgressEvent[] = [];
   const record = await runScenario(
@@ -153,4 +158,47 @@ test('the same seed plans and draws the same', async () => {
   const one = await run({}, { text: random });
   const two = await run({}, { text: random });
   expect(two.record.faults).toEqual(one.record.faults);
+});
+
+test('what this cluster gives no way to check is told with the verdict, and alone proves nothing', async () => {
+  const both = text.replace('checks: [linearizable]', 'checks: [linearizable, audit-complete]');
+  const { record } = await run({ isClosed: true }, { text: both });
+  expect(record.verdict).toMatchObject({
+    kind: 'passed',
+    notChecked: [expect.stringContaining('audit-complete: ')],
+  });
+  const alone = text.replace('checks: [linearizable]', 'checks: [audit-complete]');
+  const { record: unproved } = await run({ isClosed: true }, { text: alone });
+  expect(unproved.verdict).toMatchObject({
+    kind: 'failed',
+    because: [expect.stringContaining('nothing was checked')],
+  });
+});
+
+test('a run that cannot undo something has failed, and leaves how it is undone', async () => {
+  const { record, folder } = await run({ leaves: 'join voter-2' });
+  expect(record.verdict).toMatchObject({
+    kind: 'failed',
+    because: [expect.stringContaining('not healed: could not join voter-2')],
+  });
+  expect(existsSync(join(folder, 'state.json'))).toBe(true);
+});
+
+test('a file in the folder of a run ends it as Ctrl-C does', async () => {
+  let folder = '';
+  const long = text.replace('duration: 10s', 'duration: 100h').replace('for: 5s', 'for: 99h');
+  const { record } = await run(
+    {},
+    {
+      text: long,
+      onFolder: (made) => {
+        folder = made;
+      },
+      onEvent: (event) => {
+        if (event.kind === 'fault') writeFileSync(join(folder, 'stop'), '');
+      },
+    },
+  );
+  expect(record.verdict).toEqual({ kind: 'interrupted' });
+  expect(record.faults[0]?.healedAt).toBeDefined();
 });
