@@ -61,8 +61,13 @@ async function said(child: ChildProcess, words: string): Promise<void> {
   throw new Error(`It ended without saying "${words}"`);
 }
 
-/** A scenario whose only step is this one; it stands in line 10. */
-function scenario(name: string, step: string, durationMs: number): string {
+/** A scenario of these steps; the first stands in line 10. */
+function scenario(
+  name: string,
+  steps: string | readonly string[],
+  durationMs: number,
+  checks = 'linearizable, audit-complete, same-state',
+): string {
   const text = `name: ${name}
 title: A fault of a running cluster
 purpose: To see it done and healed.
@@ -72,9 +77,11 @@ steady: { for: 500ms, expect: [leaders == 1, down-nodes == 0] }
 duration: ${durationMs}ms
 settle: 500ms
 timeline:
-  - ${step}
-workloads: [{ use: register, with: { clients: 2, keys: 2 } }]
-checks: [linearizable, audit-complete, same-state]
+${[steps]
+  .flat()
+  .map((step) => `  - ${step}\n`)
+  .join('')}workloads: [{ use: register, with: { clients: 2, keys: 2 } }]
+checks: [${checks}]
 `;
   writeFileSync(file(`${name}.yaml`), text);
   return file(`${name}.yaml`);
@@ -188,6 +195,29 @@ hooks:
     expect(verdict).toMatchObject({ kind: 'passed', notChecked: [expect.any(String)] });
     expect(checks.map((check) => check.kind)).toEqual(['ok', 'not-checked', 'ok']);
     expect(readFileSync(file('d/report.html'), 'utf8')).toContain('Not checked on this ground');
+    await becomesAsBefore();
+  });
+
+  test('needs no hands for what is asked of the API, and takes all of it back', async () => {
+    const steps = [
+      '{ at: 100ms, for: 1500ms, fault: demote, on: follower }',
+      '{ at: 200ms, for: 1s, fault: snapshot-pressure }',
+      '{ at: 2s, for: 500ms, fault: rotate, with: { what: keyring } }',
+      '{ at: 3s, for: 1s, fault: seal }',
+    ];
+    const allowed = target(
+      'api',
+      'local: data\nmay-harm-majority: true\nallow: [demote, snapshot-pressure, rotate, seal]\n',
+    );
+    const checks = 'linearizable, seal-sound';
+    const result = await finished(run(scenario('g', steps, 5_500, checks), allowed, 'api', 'g'));
+    expect(result.out).toContain('Verdict: PASSED');
+    const { samples } = await readRecord(file('g'));
+    const isSeenSealed = samples.some(({ observation }) =>
+      observation.nodes.some((node) => node.seal === 'sealed'),
+    );
+    expect(isSeenSealed).toBe(true);
+    expect((await client.call('seal.status', {})).keyringEpoch).toBe(2);
     await becomesAsBefore();
   });
 
