@@ -20,6 +20,8 @@ async function listDocument() {
       summary: fault.summary,
       danger: fault.danger,
       lasting: fault.lasting,
+      // What a ground, or the operator of a running cluster, must be able to do for it.
+      needs: fault.needs({}),
     })),
     workloads: workloads.map(({ name, summary }) => ({ name, summary })),
     checks: checkers.map(({ name, summary }) => ({ name, summary })),
@@ -47,8 +49,8 @@ function asTables(all: Awaited<ReturnType<typeof listDocument>>): string {
     renderSection(
       'Faults',
       renderTable(
-        ['Name', 'Danger', 'What it does'],
-        all.faults.map((one) => [one.name, one.danger, one.summary]),
+        ['Name', 'Danger', 'Needs', 'What it does'],
+        all.faults.map((one) => [one.name, one.danger, one.needs.join(', '), one.summary]),
       ),
     ),
     renderSection('Workloads', described(all.workloads)),

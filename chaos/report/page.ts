@@ -79,7 +79,7 @@ function verdictBox({ verdict, aborted, checks, objectives, faults }: RunRecord)
       const open =
         notChecked.length === 0
           ? undefined
-          : html`<p><strong>Not checked on this ground:</strong></p><ul>${notChecked.map((one) => html`<li>${shortened(one, 1_000)}</li>`)}</ul>`;
+          : html`<p>Not checked on this ground:</p><ul>${notChecked.map((one) => html`<li>${shortened(one, 1_000)}</li>`)}</ul>`;
       return html`<div class="verdict passed"><span class="sign" aria-hidden="true">✓</span><div><strong>PASSED</strong><p>${all}.</p>${open}</div></div>`;
     }
     case 'failed': {
