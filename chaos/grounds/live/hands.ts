@@ -31,7 +31,10 @@ const STDERR_MAX = 200;
  */
 export async function runCommand(command: readonly string[], timeoutMs: number): Promise<void> {
   const [program = '', ...args] = command;
+  // The shell that the game day is run from may hold a token: it is none of their business.
+  const { STRONGROOM_TOKEN: _, ...env } = process.env;
   const child = spawn(program, args, {
+    env,
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',

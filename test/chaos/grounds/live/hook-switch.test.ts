@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { HookSwitch } from '../../../../chaos/grounds/live/hook-switch.ts';
 import { HealPlan } from '../../../../chaos/heal/heal-plan.ts';
 
@@ -9,12 +9,15 @@ let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'strongroom-hook-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** A hook that writes down what it was called with; healing fails while `folder/broken` is there. */
 function newSwitch() {
   const log = join(folder, 'log');
-  const note = `require('fs').appendFileSync(${JSON.stringify(log)}, process.argv.slice(1).join('|') + '\\n');`;
+  const note = `require('fs').appendFileSync(${JSON.stringify(log)}, [...process.argv.slice(1), ...(process.env.STRONGROOM_TOKEN ? ['a token'] : [])].join('|') + '\\n');`;
   const breaks = `if (require('fs').existsSync(${JSON.stringify(join(folder, 'broken'))})) { console.error('no route'); process.exit(7); }`;
   const plan = new HealPlan(folder, { scenario: 's', ground: 'live', startedAt: 'now' });
   const hook = {
@@ -26,8 +29,9 @@ function newSwitch() {
   return { one: new HookSwitch('hsm.link', hook, plan), plan, calls };
 }
 
-test('a command is given its words as they are: no shell reads them', async () => {
+test('a command is given its words as they are, read by no shell, and no token', async () => {
   const { one, calls } = newSwitch();
+  vi.stubEnv('STRONGROOM_TOKEN', 'hvs.x');
   await one.lay('a', 'l', { node: '$(id); rm -rf "x"', delay: '5' });
   expect(calls()).toEqual(['on|$(id); rm -rf "x"|by 5']);
 });
