@@ -27,7 +27,8 @@ export async function observeNode(
     return { name, up: true, role, term, commit, applied, lagMs, lagEntries, seal: sealState };
   } catch (error) {
     // One that may say nothing because it cannot record that it did is no node that is down.
-    if (hasCode(error, 'audit.sink-failed')) return { ...silent, ...lag, up: true, seal: 'unknown' };
+    if (hasCode(error, 'audit.sink-failed'))
+      return { ...silent, ...lag, up: true, seal: 'unknown' };
     const isSealed = hasCode(error, 'seal.sealed') || (await saysSealed(observer, address));
     return { ...silent, ...lag, up: isSealed, seal: isSealed ? 'sealed' : 'unknown' };
   }
