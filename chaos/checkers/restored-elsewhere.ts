@@ -17,10 +17,13 @@ export const restoredElsewhere: Checker = {
       // What stands in the snapshot is what is read: nothing is written any more.
       const before = await contentsOf(reader(client, undefined, 0, signal));
       const chunks: Uint8Array[] = [];
-      for await (const chunk of client.saveSnapshot({ signal })) chunks.push(chunk);
+      const saving = client.saveSnapshot({ signal });
+      await step('save the snapshot', async () => {
+        for await (const chunk of saving) chunks.push(chunk);
+      });
       const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       await using other = await cluster.elsewhere();
-      const restored = await other.restore(streamOf(chunks));
+      const restored = await step('restore it', () => other.restore(streamOf(chunks)));
       const after = await contentsOf(reader(restored, undefined, 0, signal));
       return compareRestored(before, after, bytes);
     } finally {
@@ -46,6 +49,16 @@ export function compareRestored(before: Contents, after: Contents, bytes: number
     kind: 'ok',
     about: `${before.size} records from a snapshot of ${bytes} bytes, the same on new hardware`,
   };
+}
+
+/** What failed is told by what was being done: neither stream is tried again by itself. */
+async function step<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot ${what}: ${why}`, { cause });
+  }
 }
 
 async function* streamOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
