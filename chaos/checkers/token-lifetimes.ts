@@ -27,10 +27,12 @@ export type TokenInput =
       readonly node: string;
       /** `stale`: what the node has, if it has the token's making. */
       readonly wants: 'linearizable' | 'stale';
-    };
+    }
+  /** Something that no policy of the token allows. */
+  | { readonly kind: 'trespass'; readonly token: string; readonly node: string };
 
 export interface TokenOutput {
-  readonly kind: 'made' | 'revoked' | 'used' | 'denied';
+  readonly kind: 'made' | 'revoked' | 'used' | 'denied' | 'trespassed';
 }
 
 /** What a run allows, of the workload's parameters. */
@@ -58,11 +60,13 @@ const RETRY_MS = 10;
 export const tokenLifetimes: Checker = checkerOfEach<TokenInput, TokenOutput>({
   name: 'token-lifetimes',
   summary:
-    'tokens work on every node until they end, and on none after they were revoked or used up',
+    'tokens work on every node until they end, on none after that, and only for what they may',
   judges: 'tokens',
   judge(entries, { parameters }) {
     const bounds = parameters as TokenBounds;
     const lives = livesOf(entries);
+    const trespass = entries.find((entry) => entry.output?.kind === 'trespassed');
+    if (trespass !== undefined) return judgeTrespass(trespass, lives);
     for (const life of lives.values()) {
       const family = [life, ...ancestorsOf(life, lives)];
       const found =
@@ -85,6 +89,16 @@ function about(entries: readonly TokenEntry[], tokens: number): Judgement {
     kind: 'ok',
     about: `${tokens} tokens, ${count('revoked')} revoked, ${used} uses, ${denied} refused`,
   };
+}
+
+function judgeTrespass(entry: TokenEntry, lives: ReadonlyMap<string, Life>): Violation {
+  const { input } = entry;
+  const at = input.kind === 'trespass' ? input.node : 'a node';
+  return violation(
+    `${input.token} was let in at ${at} to what its policies do not allow`,
+    lives.get(input.token)?.create,
+    entry,
+  );
 }
 
 function livesOf(entries: readonly TokenEntry[]): ReadonlyMap<string, Life> {

@@ -17,13 +17,14 @@ import { corrupt, delay, duplicate, loss, reorder, slowLinks } from './links.ts'
 import { clientStorm, fillLog, leaseStorm, snapshotPressure } from './load.ts';
 import { demote, membershipChurn } from './membership.ts';
 import { partition } from './partition.ts';
-import { kill, pause } from './processes.ts';
+import { kill, pause, powerCut } from './processes.ts';
 import { rollingRestart, upgrade } from './rolling.ts';
 import { rotate, seal } from './seal.ts';
 
 /** Every fault there is. `docs/chaos.md` says how to add one. */
 export const faults: readonly Fault[] = [
   kill,
+  powerCut,
   pause,
   rollingRestart,
   upgrade,

@@ -17,6 +17,22 @@ export const kill = defineFault({
   },
 });
 
+/** Unlike a process that is killed, whose writes the operating system still makes. */
+export const powerCut = defineFault({
+  name: 'power-cut',
+  summary: 'cuts the power of nodes: what was not synced is lost or torn; starts them again',
+  danger: 'destructive',
+  targets: 'nodes',
+  lasting: true,
+  parameters: z.strictObject({}),
+  needs: () => ['process.power', 'process.kill'],
+  async inject({ cluster, nodes, undo }) {
+    const processes = lever(cluster, 'process');
+    for (const node of nodes) undo(`start ${node}`, () => processes.start(node));
+    await Promise.all(nodes.map((node) => processes.cutPower?.(node)));
+  },
+});
+
 /** SIGSTOP: the node is there, its sockets are open, and it does nothing. */
 export const pause = defineFault({
   name: 'pause',

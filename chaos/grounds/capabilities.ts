@@ -5,6 +5,7 @@
 export const capabilities = {
   'process.kill': 'end a node at once, and start it again on the same data',
   'process.pause': 'stop a node where it stands, and let it go on',
+  'process.power': 'cut the power of a node: what was not synced is lost, or torn',
   'process.stop': 'ask a node to end, and wait until it has',
   'process.build': 'start a node from another build of the program',
   'network.cut': 'keep all bytes of one direction of a link from arriving',

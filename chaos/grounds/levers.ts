@@ -19,6 +19,8 @@ export interface ProcessLever {
   kill(node: string): Promise<void>;
   /** Starts a node that was ended, on the data it has; resolves when it listens. */
   start(node: string): Promise<void>;
+  /** With `process.power` only. It is gone, and with it what its disk was not told to keep. */
+  cutPower?(node: string): Promise<void>;
   /** SIGSTOP, or its like. */
   pause(node: string): Promise<void>;
   resume(node: string): Promise<void>;

@@ -11,10 +11,13 @@ interface Findings {
   readonly broken: string | undefined;
 }
 
+/** How a reason begins that the ground saw by itself. */
+export const BROKEN = 'a promise was broken: ';
+
 /** What all findings of a run come to, with every reason. */
 export function verdictOf(found: Findings, { interrupted }: { interrupted: boolean }): Verdict {
   const because = [
-    ...(found.broken === undefined ? [] : [`a promise was broken: ${found.broken}`]),
+    ...(found.broken === undefined ? [] : [`${BROKEN}${found.broken}`]),
     ...failed(found.steadyState).map((one) => `no steady state to begin with: ${inWords(one)}`),
     ...(found.aborted === undefined ? [] : [`aborted: ${inWords(found.aborted)}`]),
     ...found.faults.flatMap(({ fault, nodes, error }) =>

@@ -18,6 +18,8 @@ const parameters = z.strictObject({
   repeats: ratio().default(0.5),
   /** Share of the requests that two clients send at the same time. */
   twins: ratio().default(0.25),
+  /** Share of the steps that send again what was acknowledged a while ago. */
+  late: ratio().default(0.1),
   pause: duration().default(80),
   /** Short: a request without an answer is sent again, elsewhere. */
   timeout: duration().default(1_500),
@@ -29,6 +31,10 @@ type Parameters = z.output<typeof parameters>;
 const REQUESTS_A_KEY = 8;
 /** A request that was not answered is sent so often in all. */
 const ATTEMPTS_MAX = 8;
+/** Acknowledged requests that are kept in mind for later, spread over the run. */
+const KEPT_MAX = 40;
+/** Of the acknowledged requests one in so many is kept. */
+const KEPT_EVERY = 4;
 
 /** Sends writes again with their request ids, through other nodes: what `exactly-once` judges. */
 export const once = defineWorkload<Parameters>({
@@ -63,6 +69,7 @@ class Sender {
   readonly #work: Work<Parameters>;
   readonly #actor: Actor;
   readonly #twin: Actor;
+  readonly #kept: Sent[] = [];
   #count = 0;
 
   static async of(work: Work<Parameters>, actor: Actor): Promise<Sender> {
@@ -82,6 +89,8 @@ class Sender {
     const { random, id } = this.#actor;
     const { label, parameters } = this.#work;
     const chance = (share: number) => random.below(1_000) / 1_000 < share;
+    const old = chance(parameters.late) ? this.#kept[random.below(this.#kept.length)] : undefined;
+    if (old !== undefined) return void (await attempt(this.#twin, old));
     const number = this.#count++;
     const sent: Sent = {
       key: `${label}-${id}-${Math.floor(number / REQUESTS_A_KEY)}`,
@@ -95,6 +104,13 @@ class Sender {
     for (let tries = 1; !isAnswered && tries < ATTEMPTS_MAX; tries++)
       isAnswered = (await attempt(tries % 2 === 0 ? this.#actor : this.#twin, sent)) !== undefined;
     if (isRepeated) await attempt(this.#twin, sent);
+    if (isAnswered && number % KEPT_EVERY === 0) this.#keep(sent);
+  }
+
+  /** Some stay for long: what a node only had in memory is forgotten when they are sent again. */
+  #keep(sent: Sent): void {
+    if (this.#kept.length < KEPT_MAX) this.#kept.push(sent);
+    else this.#kept[this.#actor.random.below(KEPT_MAX)] = sent;
   }
 
   close(): Promise<void> {

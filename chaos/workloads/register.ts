@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { CallOptions } from '../../src/client/index.ts';
 import { hasCode, type Random, StrongroomError } from '../../src/lib/index.ts';
 import type { SecretInput, SecretOutput } from '../checkers/linearizability/secret-model.ts';
 import type { VaultClient } from '../grounds/ground.ts';
+import { nodeAddresses } from '../grounds/node-addresses.ts';
 import { duration, ratio } from '../scenario/units.ts';
 import {
   type Actor,
-  type ActorOptions,
   concludeAs,
   decodeJson,
   encodeJson,
@@ -20,6 +21,10 @@ const parameters = z.strictObject({
   reads: ratio().default(0.5),
   /** Share of the writes that are compare-and-set. */
   cas: ratio().default(0.25),
+  /** Share of the reads that ask one node by name, also a replica, and no other. */
+  anywhere: ratio().default(0),
+  /** How long those wait for it. */
+  probe: duration().default(1_000),
   /** Between two operations of a client: bounds the history, whose check is more than linear. */
   pause: duration().default(15),
   timeout: duration().default(10_000),
@@ -32,7 +37,10 @@ export const register = defineWorkload<Parameters>({
   name: 'register',
   summary: 'reads, writes and compare-and-sets on a few secrets',
   parameters: parameters as z.ZodType<Parameters>,
-  run: (work) => runActors(work, stepOf(work)),
+  async run(work) {
+    const addresses = await addressesOf(work);
+    await runActors(work, stepOf(work, addresses));
+  },
   conclude: (work) =>
     concludeAs(work, async (actor) => {
       for (let key = 0; key < work.parameters.keys; key++)
@@ -40,7 +48,16 @@ export const register = defineWorkload<Parameters>({
     }),
 });
 
-function stepOf({ label, parameters: wanted }: Work<Parameters>) {
+/** None when nobody is asked by name. */
+async function addressesOf({ cluster, parameters }: Work<Parameters>): Promise<readonly string[]> {
+  if (parameters.anywhere === 0) return [];
+  const client = await cluster.client();
+  const addresses = await nodeAddresses(client);
+  await client.close();
+  return [...addresses.values()];
+}
+
+function stepOf({ label, parameters: wanted }: Work<Parameters>, addresses: readonly string[]) {
   /** The last version that each client saw of each key: what its compare-and-sets expect. */
   const versions = new Map<string, number>();
   return async (actor: Actor): Promise<void> => {
@@ -48,7 +65,12 @@ function stepOf({ label, parameters: wanted }: Work<Parameters>) {
     const key = `${label}-${random.below(wanted.keys)}`;
     const seen = `${id} ${key}`;
     const input = chooseInput(wanted, key, `${id}-${count}`, versions.get(seen), random);
-    const output = await record(actor, input);
+    const isNamed =
+      input.kind === 'get' && addresses.length > 0 && random.below(1_000) / 1_000 < wanted.anywhere;
+    const named = isNamed
+      ? { address: addresses[random.below(addresses.length)], timeoutMs: wanted.probe }
+      : {};
+    const output = await record(actor, input, named);
     if (output !== undefined && 'version' in output) versions.set(seen, output.version);
   };
 }
@@ -67,18 +89,22 @@ function chooseInput(
   return { kind: 'put', key, value };
 }
 
-function record(actor: Actor, input: SecretInput): Promise<SecretOutput | undefined> {
+function record(
+  actor: Actor,
+  input: SecretInput,
+  named: Pick<CallOptions, 'address' | 'timeoutMs'> = {},
+): Promise<SecretOutput | undefined> {
   return actor.act({
     effect: input.kind === 'put' ? 'write' : 'read',
     input,
-    call: (options) => perform(actor.client, input, options),
+    call: (options) => perform(actor.client, input, { ...options, ...named }),
   });
 }
 
 async function perform(
   client: VaultClient,
   input: SecretInput,
-  options: ActorOptions,
+  options: CallOptions,
 ): Promise<SecretOutput> {
   const place = { mount: 'secret', path: input.key };
   try {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { TokenInput, TokenOutput } from '../checkers/token-lifetimes.ts';
 import { nodeAddresses } from '../grounds/node-addresses.ts';
-import { duration } from '../scenario/units.ts';
-import { Actor, isDenied, runActors } from './actor.ts';
+import { duration, ratio } from '../scenario/units.ts';
+import { Actor, isDenied, orAbsent, runActors } from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -11,6 +11,8 @@ const parameters = z.strictObject({
   staleness: duration().default(10_000),
   /** Between the clocks of the nodes and of the clients. */
   slack: duration().default(1_000),
+  /** Share of the uses that try what no policy of the token allows. */
+  trespasses: ratio().default(0.1),
   /** How long a use waits for the one node that it asks. */
   probe: duration().default(1_000),
   pause: duration().default(60),
@@ -83,11 +85,16 @@ class TokenHolder {
 
   async step(): Promise<void> {
     const { random } = this.#maker;
+    const { trespasses } = this.#work.parameters;
     if (this.#alive.length < 3 || random.below(8) === 0) return this.#create();
     if (random.below(REVOKE_EVERY) === 0) return this.#revoke();
     const held = random.below(3) === 0 ? this.#ended : this.#alive;
     const chosen = held[random.below(Math.max(1, held.length))];
-    if (chosen !== undefined) await this.#use(chosen);
+    if (chosen === undefined) return;
+    // A use would be taken, whatever is tried.
+    const mayTrespass = chosen.uses === 0 && trespasses > 0;
+    if (mayTrespass && random.below(1_000) / 1_000 < trespasses) await this.#trespass(chosen);
+    else await this.#use(chosen);
   }
 
   async #create(): Promise<void> {
@@ -142,14 +149,40 @@ class TokenHolder {
     return [held, ...children.flatMap((child) => this.#bury(child))];
   }
 
+  /** Reads a secret, which its policy does not allow: there is none, and it must not learn that. */
+  async #trespass({ name, token }: Held): Promise<void> {
+    const { node, address } = this.#anyNode();
+    const path = `${this.#work.label}/${name}`;
+    await this.#user.act<TokenOutput>({
+      effect: 'read',
+      input: { kind: 'trespass', token: name, node } satisfies TokenInput,
+      call: async (options) => {
+        const { probe: timeoutMs } = this.#work.parameters;
+        const asked = { ...options, timeoutMs, token, address };
+        const answer = this.#user.client.call('kv.get', { mount: 'secret', path }, asked);
+        try {
+          await orAbsent(answer, undefined);
+          return { kind: 'trespassed' };
+        } catch (error) {
+          if (isDenied(error)) return { kind: 'denied' };
+          throw error;
+        }
+      },
+    });
+  }
+
+  #anyNode(): { readonly node: string; readonly address: string | undefined } {
+    const { nodes } = this.#work.cluster;
+    const node = nodes[this.#user.random.below(nodes.length)]?.name ?? '';
+    return { node, address: this.#addresses.get(node) };
+  }
+
   async #use({ name, token, uses, revision }: Held): Promise<void> {
     const { random, client } = this.#user;
-    const { nodes } = this.#work.cluster;
-    const node = nodes[random.below(nodes.length)]?.name ?? '';
+    const { node, address } = this.#anyNode();
     const wants = random.below(2) === 0 ? 'linearizable' : 'stale';
     const consistency =
       wants === 'stale' ? ({ kind: 'at-least', revision } as const) : ({ kind: wants } as const);
-    const address = this.#addresses.get(node);
     const input: TokenInput = { kind: 'use', token: name, node, wants };
     await this.#user.act<TokenOutput>({
       effect: 'read',

@@ -37,6 +37,8 @@ export interface LocalClusterOptions {
   }) => Promise<Equipment>;
   /** What the proxies' losses and delays are drawn from. */
   readonly seed?: number;
+  /** The main module that the nodes run; that of this build when absent. */
+  readonly program?: string | undefined;
 }
 
 /** What stands between a node and the machine. */
@@ -300,7 +302,7 @@ export class LocalCluster implements AsyncDisposable {
       ...this.#options.config,
     };
     const environment = { ...this.#options.environment, ...equipment.environment };
-    const node = await NodeProcess.create(this.folder, config, environment);
+    const node = await NodeProcess.create(this.folder, config, environment, this.#options.program);
     this.#configs.set(node, config);
     this.nodes.push(node);
     await node.start();

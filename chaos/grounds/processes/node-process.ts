@@ -27,7 +27,8 @@ export class NodeProcess {
   readonly logFile: string;
   readonly #configFile: string;
   readonly #environment: Readonly<Record<string, string>>;
-  #program = cli;
+  readonly #own: string;
+  #program: string;
   #child: ChildProcess | undefined;
   #ready: ReadyFile | undefined;
   #starting: Promise<ReadyFile> | undefined;
@@ -39,23 +40,28 @@ export class NodeProcess {
     dataDir: string,
     configFile: string,
     environment: Readonly<Record<string, string>>,
+    program: string,
   ) {
     this.name = name;
     this.dataDir = dataDir;
     this.logFile = join(dataDir, '..', `${name}.log`);
     this.#configFile = configFile;
     this.#environment = environment;
+    this.#own = program;
+    this.#program = program;
   }
 
+  /** @param program its main module; that of this build when absent. */
   static async create(
     folder: string,
     config: NodeConfigInput,
     environment: Readonly<Record<string, string>> = {},
+    program: string = cli,
   ): Promise<NodeProcess> {
     await mkdir(folder, { recursive: true });
     const configFile = join(folder, `${config.name}.yaml`);
     await writeFile(configFile, stringify(config), { mode: 0o600 });
-    return new NodeProcess(config.name, config.dataDir, configFile, environment);
+    return new NodeProcess(config.name, config.dataDir, configFile, environment, program);
   }
 
   get ready(): ReadyFile {
@@ -154,7 +160,7 @@ export class NodeProcess {
 
   /** What the next start runs: the main module of another build; its own again when undefined. */
   useProgram(main: string | undefined): void {
-    this.#program = main ?? cli;
+    this.#program = main ?? this.#own;
   }
 
   signal(name: NodeJS.Signals): void {

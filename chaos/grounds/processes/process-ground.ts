@@ -37,32 +37,44 @@ export const processCapabilities: ReadonlySet<Capability> = new Set<Capability>(
 const SHORT_LOG_BYTES = 1024 * 1024;
 
 /** Real processes of the built program on loopback, with a proxy of ours on every link. */
-export const processGround: Ground = {
-  name: 'processes',
-  capabilities: processCapabilities,
-  unavailable: (shape, needs) => Promise.resolve(missingFor(shape, needs)),
-  async start(shape, options): Promise<Cluster> {
-    const apparatus = new Apparatus(options.needs, options.healPlan);
-    try {
-      const local = await LocalCluster.start({
-        ...membersOf(shape),
-        ...undoneAtTheEnd(options.healPlan, apparatus, shape),
-        ...(options.needs.has('log.short')
-          ? { config: { raft: { logKeepBytes: SHORT_LOG_BYTES } } }
-          : {}),
-        proxied: true,
-        seed: options.seed,
-        equip: (node) => apparatus.equip(node),
-      });
-      return new ProcessCluster(shape, local, apparatus, options.healPlan);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new StrongroomError('cluster.start-failed', `Cannot start the cluster: ${why}`, {
-        cause,
-      });
-    }
-  },
-};
+export const processGround = groundOf(undefined);
+
+/** The same with nodes that run another build: its main module, such as `dist/cli/main.js`. */
+export function groundOf(program: string | undefined): Ground {
+  return {
+    name: 'processes',
+    capabilities: processCapabilities,
+    unavailable: (shape, needs) => Promise.resolve(missingFor(shape, needs)),
+    start: (shape, options) => startCluster(shape, options, program),
+  };
+}
+
+async function startCluster(
+  shape: ClusterShape,
+  options: StartOptions,
+  program: string | undefined,
+): Promise<Cluster> {
+  const apparatus = new Apparatus(options.needs, options.healPlan);
+  try {
+    const local = await LocalCluster.start({
+      ...membersOf(shape),
+      ...undoneAtTheEnd(options.healPlan, apparatus, shape),
+      ...(options.needs.has('log.short')
+        ? { config: { raft: { logKeepBytes: SHORT_LOG_BYTES } } }
+        : {}),
+      proxied: true,
+      seed: options.seed,
+      program,
+      equip: (node) => apparatus.equip(node),
+    });
+    return new ProcessCluster(shape, local, apparatus, options.healPlan);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StrongroomError('cluster.start-failed', `Cannot start the cluster: ${why}`, {
+      cause,
+    });
+  }
+}
 
 function membersOf(shape: ClusterShape) {
   const voters = shape.nodes.filter((node) => node.kind === 'voter');

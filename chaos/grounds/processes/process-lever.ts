@@ -6,7 +6,7 @@ import { otherBuild } from './other-build.ts';
 export function processLever(
   node: (name: string) => NodeProcess,
   folder: string,
-): Required<ProcessLever> {
+): Required<Omit<ProcessLever, 'cutPower'>> {
   let other: Promise<string> | undefined;
   return {
     kill: async (name) => void (await node(name).stop('SIGKILL')),

@@ -21,6 +21,11 @@ export class ProcessSwitch implements ProcessLever {
     return Promise.resolve();
   }
 
+  cutPower(node: string): Promise<void> {
+    this.#of(node).powerCut();
+    return Promise.resolve();
+  }
+
   /** Resolves when it serves; a node that ends while it starts is left to who heals everything. */
   async start(node: string): Promise<void> {
     const machine = this.#of(node);

@@ -37,11 +37,13 @@ export class SimulatedClient implements VaultClient {
       const leftMs = deadlineMs - scheduler.nowMs;
       if (leftMs <= 0) throw tooLate(operation, timeoutMs);
       try {
-        const work = this.#ask(this.#target, operation, payload as Payload, { id, attempt });
+        const target = options?.address ?? this.#target;
+        const work = this.#ask(target, operation, payload as Payload, { id, attempt });
         return (await this.#within(work, Math.min(ATTEMPT_MS, leftMs))) as never;
       } catch (error) {
         if (hasCode(error, ...FINAL)) throw error;
-        this.#target = this.#vault.leaderIn(error) ?? this.#vault.nodeAfter(this.#target);
+        // One that was named is asked again.
+        if (options?.address === undefined) this.#target = this.#vault.leaderIn(error) ?? this.#vault.nodeAfter(this.#target);
         await new Promise<void>((resolve) => scheduler.after(BACKOFF_MS, resolve));
       }
     }
@@ -83,6 +85,9 @@ export class SimulatedClient implements VaultClient {
         const data = utf8Bytes(JSON.stringify({ value: found.value }));
         return { data, version: { version: found.version }, revision };
       }
+      case 'cluster.status':
+        // Nodes are addressed by their names.
+        return { members: this.#vault.names.map((name) => ({ name, apiAddress: name })) };
       case 'cluster.stepDown':
         await this.#vault.stepDown(node);
         return {};
@@ -104,7 +109,7 @@ export class SimulatedClient implements VaultClient {
 function unknown(operation: string): StrongroomError {
   return new StrongroomError(
     'request.unknown-operation',
-    `The simulation knows nothing of "${operation}": it has secrets, and leadership`,
+    `The simulation knows nothing of "${operation}": it has secrets, members and leadership`,
   );
 }
 

@@ -36,6 +36,10 @@ export class SimulatedVault {
     return this.#parts.scheduler;
   }
 
+  get names(): readonly string[] {
+    return [...this.#parts.nodes.keys()];
+  }
+
   /**
    * The node, once the request has come to it: never when it is frozen for ever.
    * @throws StrongroomError `client.unreachable` when nobody listens there.
@@ -96,7 +100,7 @@ export class SimulatedVault {
   }
 
   nodeAfter(name: string): string {
-    const names = [...this.#parts.nodes.keys()];
+    const { names } = this;
     return names[(names.indexOf(name) + 1) % names.length] ?? name;
   }
 

@@ -10,6 +10,7 @@ export const simulationGround: Ground = {
   capabilities: new Set([
     'process.kill',
     'process.pause',
+    'process.power',
     'network.cut',
     'network.delay',
     'network.loss',

@@ -33,6 +33,7 @@ export class FakeLevers {
     return {
       process: {
         kill: (node) => this.#set(`process ${node}`, 'down'),
+        cutPower: (node) => this.#set(`process ${node}`, 'down'),
         stop: (node) => this.#set(`process ${node}`, 'down'),
         start: (node) => this.#start(node),
         pause: (node) => this.#set(`paused ${node}`, 'paused'),
