@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { SeededRandom } from '../../src/lib/index.ts';
 import { faultNamed } from '../faults/catalogue.ts';
 import type { Cluster } from '../grounds/ground.ts';
@@ -76,6 +77,8 @@ export class Injector {
   ): Promise<void> {
     const { clock } = this.#parts.cluster;
     const over = new AbortController();
+    // Every occurrence waits for it.
+    setMaxListeners(0, over.signal);
     const end = () => over.abort();
     signal.addEventListener('abort', end, { once: true });
     const timer = clock.after(durationMs, end);

@@ -20,7 +20,8 @@ export function caughtBy(
   for (const check of checks)
     if (check.kind === 'violation' && by.includes(check.name))
       caught.push({ by: check.name, because: check.because });
-  const broken = verdict.kind === 'failed' ? verdict.because.find((why) => why.startsWith(BROKEN)) : undefined;
+  const broken =
+    verdict.kind === 'failed' ? verdict.because.find((why) => why.startsWith(BROKEN)) : undefined;
   if (broken !== undefined && by.includes(PROMISES))
     caught.unshift({ by: PROMISES, because: broken });
   return caught;

@@ -6,11 +6,11 @@
  *   npm run chaos:seeded -- --only watch-repeats,restarts  by fault or scenario
  *   npm run chaos:seeded -- --on simulation                on one ground
  *   npm run chaos:seeded -- --seed 7 --seeds 3             each with seeds 7, 8 and 9
+ *   npm run chaos:seeded -- --faults-only                  not the scenarios without a fault
  *   npm run chaos:seeded -- --format json                  for programs
  *
  * Ends with status 1 when a fault was missed, or a scenario failed without one.
  */
-import { setMaxListeners } from 'node:events';
 import { parseArgs } from 'node:util';
 import { seededFaults } from './catalogue.ts';
 import { resultTable } from './result-table.ts';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     on: { type: 'string' },
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '1' },
+    'faults-only': { type: 'boolean', default: false },
     format: { type: 'string', default: 'table' },
   },
 });
@@ -32,14 +33,13 @@ if (values.format !== 'table' && values.format !== 'json')
   throw new Error('--format is "table" or "json"');
 
 const interrupted = new AbortController();
-// Every wait of every run listens to it.
-setMaxListeners(0, interrupted.signal);
 process.once('SIGINT', () => interrupted.abort());
 
 const chosen = chosenFrom(seededFaults, { names: values.only?.split(','), ground: values.on });
 const report = await tryFaults(chosen, {
   project: process.cwd(),
   seeds: Array.from({ length: seeds }, (_, at) => seed + at),
+  isFaultsOnly: values['faults-only'],
   signal: interrupted.signal,
   say: (line) => process.stderr.write(`${line}\n`),
 });

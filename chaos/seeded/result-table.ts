@@ -12,10 +12,7 @@ export function resultTable({ results }: SeededReport): string {
   }
   const rows = [...groups.values()].map(rowOf);
   const isSeeded = (row: readonly string[]) => row[0] !== NOTHING;
-  return renderTable(HEADINGS, [
-    ...rows.filter(isSeeded),
-    ...rows.filter((row) => !isSeeded(row)),
-  ]);
+  return renderTable(HEADINGS, [...rows.filter(isSeeded), ...rows.filter((row) => !isSeeded(row))]);
 }
 
 const NOTHING = '(nothing seeded)';

@@ -10,6 +10,8 @@ export interface TryOptions {
   /** The folder with `src/`, `chaos/` and a built `dist/`. */
   readonly project: string;
   readonly seeds: readonly number[];
+  /** Scenarios are not run without a fault. */
+  readonly isFaultsOnly: boolean;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -73,7 +75,7 @@ export async function tryFaults(
     results.push(result);
     options.say(progressLine(result));
   };
-  const trials = chosen.flatMap((one) => one.trials);
+  const trials = options.isFaultsOnly ? [] : chosen.flatMap((one) => one.trials);
   for (const trial of new Map(trials.map((one) => [`${one.scenario} ${one.ground}`, one])).values())
     for (const seed of options.seeds) {
       if (options.signal.aborted) break;
@@ -87,7 +89,16 @@ export async function tryFaults(
 }
 
 /** A word that is not "ok" or "caught" is what to look for in a long list. */
-function progressLine({ fault, scenario, ground, seed, seconds, isGood, by, because }: TrialResult) {
+function progressLine({
+  fault,
+  scenario,
+  ground,
+  seed,
+  seconds,
+  isGood,
+  by,
+  because,
+}: TrialResult) {
   const mark = fault === undefined ? (isGood ? 'ok    ' : 'FALSE ') : isGood ? 'caught' : 'MISSED';
   const why = by.length > 0 ? by.map((one) => `${one.by}: ${one.because}`).join('; ') : because;
   const what = `${fault ?? 'nothing seeded'} in ${scenario} on ${ground}`;

@@ -5,13 +5,7 @@ import type { SecretInput, SecretOutput } from '../checkers/linearizability/secr
 import type { VaultClient } from '../grounds/ground.ts';
 import { nodeAddresses } from '../grounds/node-addresses.ts';
 import { duration, ratio } from '../scenario/units.ts';
-import {
-  type Actor,
-  concludeAs,
-  decodeJson,
-  encodeJson,
-  runActors,
-} from './actor.ts';
+import { type Actor, concludeAs, decodeJson, encodeJson, runActors } from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({

@@ -127,8 +127,12 @@ class TokenHolder {
 
   async #revoke(): Promise<void> {
     const { random, client } = this.#maker;
-    const [held] = this.#alive.splice(random.below(this.#alive.length), 1);
+    // Mostly a family: with the parent end its children.
+    const families = this.#alive.filter((one) => this.#alive.some(isChildOf(one)));
+    const from = families.length > 0 && random.below(4) > 0 ? families : this.#alive;
+    const held = from[random.below(from.length)];
     if (held === undefined) return;
+    this.#alive.splice(this.#alive.indexOf(held), 1);
     await this.#maker.act<TokenOutput>({
       effect: 'write',
       input: { kind: 'revoke', token: held.name } satisfies TokenInput,
@@ -138,13 +142,13 @@ class TokenHolder {
       },
     });
     // At once: later, what was left of its children is gone.
-    for (const one of this.#bury(held).toReversed()) await this.#use(one);
+    for (const one of this.#bury(held).toReversed()) await this.#use(one, 'linearizable');
   }
 
   /** @returns it and all below it, which end with it. */
   #bury(held: Held): readonly Held[] {
     keep(this.#ended, held);
-    const children = this.#alive.filter((one) => one.parent === held.name);
+    const children = this.#alive.filter(isChildOf(held));
     for (const child of children) this.#alive.splice(this.#alive.indexOf(child), 1);
     return [held, ...children.flatMap((child) => this.#bury(child))];
   }
@@ -177,10 +181,12 @@ class TokenHolder {
     return { node, address: this.#addresses.get(node) };
   }
 
-  async #use({ name, token, uses, revision }: Held): Promise<void> {
-    const { random, client } = this.#user;
+  async #use(
+    { name, token, uses, revision }: Held,
+    wants: 'linearizable' | 'stale' = this.#user.random.below(2) === 0 ? 'linearizable' : 'stale',
+  ): Promise<void> {
+    const { client } = this.#user;
     const { node, address } = this.#anyNode();
-    const wants = random.below(2) === 0 ? 'linearizable' : 'stale';
     const consistency =
       wants === 'stale' ? ({ kind: 'at-least', revision } as const) : ({ kind: wants } as const);
     const input: TokenInput = { kind: 'use', token: name, node, wants };
@@ -203,6 +209,8 @@ class TokenHolder {
     });
   }
 }
+
+const isChildOf = (parent: Held) => (one: Held) => one.parent === parent.name;
 
 function keep(held: Held[], one: Held): void {
   held.push(one);

@@ -43,7 +43,8 @@ export class SimulatedClient implements VaultClient {
       } catch (error) {
         if (hasCode(error, ...FINAL)) throw error;
         // One that was named is asked again.
-        if (options?.address === undefined) this.#target = this.#vault.leaderIn(error) ?? this.#vault.nodeAfter(this.#target);
+        if (options?.address === undefined)
+          this.#target = this.#vault.leaderIn(error) ?? this.#vault.nodeAfter(this.#target);
         await new Promise<void>((resolve) => scheduler.after(BACKOFF_MS, resolve));
       }
     }

@@ -26,8 +26,7 @@ export const raftFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'raft/core/follower',
-        search:
-          "core.sayAfterPersist({ kind: 'append-response', from: id, to, term, ...answer });",
+        search: "core.sayAfterPersist({ kind: 'append-response', from: id, to, term, ...answer });",
         replacement: "core.say({ kind: 'append-response', from: id, to, term, ...answer });",
       },
     ],

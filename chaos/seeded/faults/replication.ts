@@ -57,7 +57,8 @@ export const replicationFaults: readonly SeededFault[] = [
       {
         file: 'replication/feed/follow-session',
         search: 'if (own === undefined || equalBytes(own, expected.digest)) return;',
-        replacement: 'if (own === undefined || equalBytes(own, expected.digest) || node > 0) return;',
+        replacement:
+          'if (own === undefined || equalBytes(own, expected.digest) || node > 0) return;',
       },
     ],
     trials: [trial('far-replica', 'same-state', 'session-guarantees')],

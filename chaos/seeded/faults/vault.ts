@@ -66,8 +66,7 @@ export const vaultFaults: readonly SeededFault[] = [
       {
         file: 'engines/kv/merge-patch',
         search: 'const merged = new Map<string, unknown>(Object.entries(target));',
-        replacement:
-          'const merged = new Map<string, unknown>(Object.entries(target).slice(-12));',
+        replacement: 'const merged = new Map<string, unknown>(Object.entries(target).slice(-12));',
       },
     ],
     trials: [everyday('list-append')],
@@ -85,13 +84,13 @@ export const vaultFaults: readonly SeededFault[] = [
     trials: [everyday('set-elements')],
   },
   {
-    name: 'listing-leaves-out-a-name',
-    what: 'a long folder is listed without one of its names',
+    name: 'listing-leaves-out-names',
+    what: 'a long folder is listed without the names after the first page',
     patches: [
       {
         file: 'vault/storage/children',
-        search: 'from = skipTo ?? concatBytes(last.key, Uint8Array.of(0));',
-        replacement: 'from = skipTo ?? concatBytes(last.key, Uint8Array.of(0xff, 0xff));',
+        search: 'if (last === undefined || entries.length < limit) return;',
+        replacement: 'if (last === undefined || entries.length <= limit) return;',
       },
     ],
     trials: [everyday('set-elements')],

@@ -37,6 +37,10 @@ class Story extends Scribe<TokenInput, TokenOutput> {
     return this.ok(1, 'read', { kind: 'use', token, node: 'n', wants }, { kind });
   }
 
+  trespass(token: string, kind: 'trespassed' | 'denied'): this {
+    return this.ok(1, 'read', { kind: 'trespass', token, node: 'n' }, { kind });
+  }
+
   mayUse(token: string): this {
     return this.maybe(1, 'read', { kind: 'use', token, node: 'n', wants: 'linearizable' });
   }
@@ -54,6 +58,14 @@ describe('the checker of token lifetimes', () => {
   test('rejects a use after the acknowledged revocation, with the three that show it', async () => {
     const told = story().makes('a').use('a', 'used').revokes('a').use('a', 'used');
     expect(await judged(told)).toBe('tried: a was used at n after it was revoked (3)');
+  });
+
+  test('rejects that a token is let in to what it may not, and takes no refusal of that for its end', async () => {
+    const told = story().makes('a').trespass('a', 'denied').use('a', 'used');
+    expect(await judged(told)).toBe('ok');
+    expect(await judged(told.trespass('a', 'trespassed'))).toBe(
+      'tried: a was let in at n to what its policies do not allow (2)',
+    );
   });
 
   test('rejects a stale use beyond the staleness bound', async () => {

@@ -10,9 +10,10 @@ import { runScenario } from '../../../../chaos/runner/run-scenario.ts';
 import { parseScenario } from '../../../../chaos/scenario/parse-scenario.ts';
 import type { Scenario } from '../../../../chaos/scenario/scenario.ts';
 import { shrinkFailure } from '../../../../chaos/shrink/shrink-failure.ts';
+import { SimulatedDisk } from '../../../../chaos/simulation/simulated-disk.ts';
 import { vocabulary } from '../../../../chaos/vocabulary.ts';
 
-const scenarioOf = (timeline: string, reads = 0.5) =>
+const scenarioOf = (timeline: string, reads = 0.5, anywhere = 0) =>
   parseScenario(
     'test.yaml',
     `
@@ -24,7 +25,7 @@ grounds: [simulation]
 steady: { for: 2s, expect: [leaders == 1, write-rate > 5/s] }
 workloads:
   - use: register
-    with: { clients: 6, keys: 2, reads: ${reads} }
+    with: { clients: 6, keys: 2, reads: ${reads}, anywhere: ${anywhere} }
 duration: 8s
 settle: 2s
 timeline:
@@ -43,6 +44,7 @@ const everything = scenarioOf(`
   - { at: 2s, for: 4s, fault: clock-skew, on: voter-3, with: { drift: 0.2 } }
   - { at: 6500ms, for: 500ms, fault: fsync-fails, on: random voter }
   - { at: 3900ms, fault: transfer-leadership }
+  - { at: 7200ms, for: 200ms, fault: power-cut, on: follower }
 `);
 
 interface Run {
@@ -71,7 +73,7 @@ afterEach(() => vi.restoreAllMocks());
 test('a scenario with every fault that can be simulated passes, and does them all', async () => {
   const { record } = await run(everything, 3);
   expect(record.verdict).toEqual({ kind: 'passed' });
-  expect(new Set(record.faults.map((one) => one.fault)).size).toBe(8);
+  expect(new Set(record.faults.map((one) => one.fault)).size).toBe(9);
   expect(record.faults.filter((one) => one.error !== undefined)).toEqual([]);
   expect(record.workloads[0]?.ok).toBeGreaterThan(500);
 }, 60_000);
@@ -86,6 +88,30 @@ test('the same seed gives the same run, another one another', async () => {
   expect({ ...same.record, startedAt: '' }).toEqual({ ...one.record, startedAt: '' });
   expect(other.history).not.toBe(one.history);
 }, 90_000);
+
+test('a node that is asked by name is asked and no other: while it is down the reads fail', async () => {
+  const down = '  - { at: 1s, for: 5s, fault: kill, on: follower }';
+  const [anyone, named] = [
+    (await run(scenarioOf(down, 0.9), 4)).record,
+    (await run(scenarioOf(down, 0.9, 1), 4)).record,
+  ];
+  expect([anyone.verdict.kind, named.verdict.kind]).toEqual(['passed', 'passed']);
+  expect(anyone.workloads[0]?.no).toBe(0);
+  expect(named.workloads[0]?.no).toBeGreaterThan(5);
+  expect(named.workloads[0]?.ok).toBeGreaterThan(100);
+}, 60_000);
+
+test('a power cut takes what was not synced, a kill does not: the simulation tells them apart', async () => {
+  const powerCuts = '  - { every: 2s, from: 500ms, for: 300ms, fault: power-cut, on: voters }';
+  const cut = vi.spyOn(SimulatedDisk.prototype, 'crash');
+  expect((await run(scenarioOf(powerCuts), 2)).record.verdict).toEqual({ kind: 'passed' });
+  expect(cut.mock.calls.length).toBeGreaterThanOrEqual(2 * 3 * 3);
+  cut.mockClear();
+  expect((await run(scenarioOf(powerCuts.replace('power-cut', 'kill')), 2)).record.verdict).toEqual(
+    { kind: 'passed' },
+  );
+  expect(cut).not.toHaveBeenCalled();
+}, 60_000);
 
 test('a node that answers reads without asking a quorum is found, and the run made small', async () => {
   const isolated = scenarioOf(
