@@ -29,7 +29,7 @@ export const powerCut = defineFault({
   async inject({ cluster, nodes, undo }) {
     const processes = lever(cluster, 'process');
     for (const node of nodes) undo(`start ${node}`, () => processes.start(node));
-    await Promise.all(nodes.map((node) => processes.cutPower?.(node)));
+    await Promise.all(nodes.map(async (node) => processes.cutPower?.(node)));
   },
 });
 

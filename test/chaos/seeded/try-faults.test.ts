@@ -25,12 +25,10 @@ test('seeded faults of consensus are caught in the simulation, which passes with
   timeout: 120_000,
 }, () => {
   const names = ['vote-not-persisted', 'reads-without-quorum-round'];
+  const command = ['--import', 'tsx', 'chaos/seeded/main.ts', '--on', 'simulation'];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [
-      ...['--import', 'tsx', 'chaos/seeded/main.ts', '--on', 'simulation', '--format', 'json'],
-      ...['--only', names.join(',')],
-    ],
+    [...command, '--format', 'json', '--only', names.join(',')],
     { cwd: project, encoding: 'utf8' },
   );
   expect(stderr).toContain('caught vote-not-persisted');
