@@ -33,7 +33,8 @@ if (values.format !== 'table' && values.format !== 'json')
   throw new Error('--format is "table" or "json"');
 
 const interrupted = new AbortController();
-process.once('SIGINT', () => interrupted.abort());
+// The nodes of the run that is under way are ended, and the copy is removed.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
 
 const chosen = chosenFrom(seededFaults, { names: values.only?.split(','), ground: values.on });
 const report = await tryFaults(chosen, {

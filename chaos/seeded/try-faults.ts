@@ -71,7 +71,8 @@ export async function tryFaults(
   options: TryOptions,
 ): Promise<SeededReport> {
   const results: TrialResult[] = [];
-  const note = (result: TrialResult) => {
+  const note = (result: TrialResult | undefined) => {
+    if (result === undefined) return;
     results.push(result);
     options.say(progressLine(result));
   };
@@ -83,7 +84,7 @@ export async function tryFaults(
     }
   for (const { fault, trials: of } of chosen) {
     if (options.signal.aborted) break;
-    for (const result of await tryFault(fault, of, options)) note(result);
+    await tryFault(fault, of, options, note);
   }
   return { isGood: results.every((result) => result.isGood), results };
 }
@@ -115,9 +116,9 @@ async function tryFault(
   fault: SeededFault,
   trials: readonly Trial[],
   options: TryOptions,
-): Promise<readonly TrialResult[]> {
+  note: (result: TrialResult | undefined) => void,
+): Promise<void> {
   using copy = new MutatedCopy(options.project, fault.patches);
-  const results: TrialResult[] = [];
   const program = trials.some(({ ground }) => ground === 'processes') ? copy.build() : undefined;
   for (const trial of trials) {
     // Processes run the copy's program, and all that judges them is as it was.
@@ -126,11 +127,10 @@ async function tryFault(
         ? { fault, run: await runOnceIn(copy) }
         : { fault, run: runOnce, ...(program === undefined ? {} : { program }) };
     for (const seed of options.seeds) {
-      if (options.signal.aborted) return results;
-      results.push(await tryOnce(trial, seed, options, subject));
+      if (options.signal.aborted) return;
+      note(await tryOnce(trial, seed, options, subject));
     }
   }
-  return results;
 }
 
 /** The simulation's nodes are in the process that runs it: so is the copy. */
@@ -139,12 +139,13 @@ async function runOnceIn(copy: MutatedCopy): Promise<Subject['run']> {
   return ((await import(path)) as { readonly runOnce: Subject['run'] }).runOnce;
 }
 
+/** @returns undefined when it was interrupted: it says nothing then. */
 async function tryOnce(
   trial: Trial,
   seed: number,
   { project, signal }: TryOptions,
   { fault, run, program }: Subject,
-): Promise<TrialResult> {
+): Promise<TrialResult | undefined> {
   const { scenario, ground } = trial;
   const file = join(project, 'chaos/seeded/scenarios', `${scenario}.yaml`);
   const startedAt = performance.now();
@@ -165,6 +166,7 @@ async function tryOnce(
     return failed(error instanceof Error ? error.message : String(error));
   }
   const { verdict } = record;
+  if (verdict.kind === 'interrupted') return undefined;
   const because = verdict.kind === 'failed' ? verdict.because.join('; ') : verdict.kind;
   if (fault === undefined && verdict.kind !== 'passed') return failed(because);
   const by = fault === undefined ? [] : caughtBy(record, trial);
