@@ -1,5 +1,6 @@
 import { hasCode, type Random, SeededRandom, StrongroomError } from '../../src/lib/index.ts';
-import type { ClientWishes, VaultClient } from '../grounds/ground.ts';
+import type { ClientWishes, Cluster, VaultClient } from '../grounds/ground.ts';
+import { nodeAddresses } from '../grounds/node-addresses.ts';
 import { sleep } from '../grounds/sleep.ts';
 import type { Effect } from '../history/history.ts';
 import type { Work } from './workload.ts';
@@ -117,6 +118,15 @@ export function preferVoters({ cluster }: Pick<Work, 'cluster'>) {
     const prefer = voters[id % voters.length]?.name;
     return prefer === undefined ? {} : { prefer };
   };
+}
+
+/** Of all nodes, for reads that ask one by name; none when nobody is to be asked so. */
+export async function addressesOf(cluster: Cluster, share: number): Promise<readonly string[]> {
+  if (share === 0) return [];
+  const client = await cluster.client();
+  const addresses = await nodeAddresses(client);
+  await client.close();
+  return [...addresses.values()];
 }
 
 /** The answer, or `absent` when the node says that there is none. */

@@ -3,9 +3,8 @@ import type { CallOptions } from '../../src/client/index.ts';
 import { hasCode, type Random, StrongroomError } from '../../src/lib/index.ts';
 import type { SecretInput, SecretOutput } from '../checkers/linearizability/secret-model.ts';
 import type { VaultClient } from '../grounds/ground.ts';
-import { nodeAddresses } from '../grounds/node-addresses.ts';
 import { duration, ratio } from '../scenario/units.ts';
-import { type Actor, concludeAs, decodeJson, encodeJson, runActors } from './actor.ts';
+import { type Actor, addressesOf, concludeAs, decodeJson, encodeJson, runActors } from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -32,7 +31,7 @@ export const register = defineWorkload<Parameters>({
   summary: 'reads, writes and compare-and-sets on a few secrets',
   parameters: parameters as z.ZodType<Parameters>,
   async run(work) {
-    const addresses = await addressesOf(work);
+    const addresses = await addressesOf(work.cluster, work.parameters.anywhere);
     await runActors(work, stepOf(work, addresses));
   },
   conclude: (work) =>
@@ -41,15 +40,6 @@ export const register = defineWorkload<Parameters>({
         await record(actor, { kind: 'get', key: `${work.label}-${key}` });
     }),
 });
-
-/** None when nobody is asked by name. */
-async function addressesOf({ cluster, parameters }: Work<Parameters>): Promise<readonly string[]> {
-  if (parameters.anywhere === 0) return [];
-  const client = await cluster.client();
-  const addresses = await nodeAddresses(client);
-  await client.close();
-  return [...addresses.values()];
-}
 
 function stepOf({ label, parameters: wanted }: Work<Parameters>, addresses: readonly string[]) {
   /** The last version that each client saw of each key: what its compare-and-sets expect. */

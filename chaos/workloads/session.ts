@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import type { CallOptions } from '../../src/client/index.ts';
 import type { SessionInput, SessionOutput } from '../checkers/session-guarantees.ts';
 import { duration, ratio } from '../scenario/units.ts';
-import { type Actor, encodeJson, orAbsent, preferVoters, runActors } from './actor.ts';
+import { type Actor, addressesOf, encodeJson, orAbsent, preferVoters, runActors } from './actor.ts';
 import { defineWorkload, type Work } from './workload.ts';
 
 const parameters = z.strictObject({
@@ -10,6 +11,13 @@ const parameters = z.strictObject({
   writes: ratio().default(0.25),
   /** What reads of bounded staleness ask for. */
   staleness: duration().default(2_000),
+  /**
+   * Share of those that ask one node by name and no other: a client turns away from a replica that
+   * it has waited for, and would never see that it answers what it should not.
+   */
+  anywhere: ratio().default(0),
+  /** How long those wait for it. */
+  probe: duration().default(1_000),
   pause: duration().default(40),
   timeout: duration().default(5_000),
 });
@@ -22,9 +30,9 @@ export const session = defineWorkload<Parameters>({
   name: 'session',
   summary: "clients of every region that read their own and others' writes from replicas",
   parameters: parameters as z.ZodType<Parameters>,
-  run(work) {
-    const step = stepOf(work);
-    return runActors(work, step, regionOf(work));
+  async run(work) {
+    const addresses = await addressesOf(work.cluster, work.parameters.anywhere);
+    await runActors(work, stepOf(work, addresses), regionOf(work));
   },
 });
 
@@ -38,7 +46,7 @@ function regionOf(work: Work<Parameters>) {
   };
 }
 
-function stepOf({ label, parameters: wanted }: Work<Parameters>) {
+function stepOf({ label, parameters: wanted }: Work<Parameters>, addresses: readonly string[]) {
   const keyOf = (id: number) => `${label}-${id}`;
   /** The newest revision that any client was told: another's, to ask for. */
   let newest = 0;
@@ -57,7 +65,15 @@ function stepOf({ label, parameters: wanted }: Work<Parameters>) {
     ] as const satisfies readonly Wants[];
     // Half of the reads are of what this client has written itself.
     const key = keyOf(random.below(2) === 0 ? actor.id : random.below(wanted.clients));
-    await read(actor, key, wants[random.below(wants.length)] ?? wants[0]);
+    const chosen = wants[random.below(wants.length)] ?? wants[0];
+    const isNamed =
+      chosen.kind === 'bounded' &&
+      addresses.length > 0 &&
+      random.below(1_000) / 1_000 < wanted.anywhere;
+    const named = isNamed
+      ? { address: addresses[random.below(addresses.length)], timeoutMs: wanted.probe }
+      : {};
+    await read(actor, key, chosen, named);
   };
 }
 
@@ -73,7 +89,12 @@ function write(actor: Actor, key: string): Promise<SessionOutput | undefined> {
   });
 }
 
-function read(actor: Actor, key: string, wants: Wants): Promise<SessionOutput | undefined> {
+function read(
+  actor: Actor,
+  key: string,
+  wants: Wants,
+  named: Pick<CallOptions, 'address' | 'timeoutMs'>,
+): Promise<SessionOutput | undefined> {
   // The client itself adds what it has seen: that is what makes it a session.
   const consistency = wants.kind === 'session' ? ({ kind: 'eventual' } as const) : wants;
   return actor.act({
@@ -81,7 +102,11 @@ function read(actor: Actor, key: string, wants: Wants): Promise<SessionOutput | 
     input: { kind: 'read', key, wants },
     call: async (options): Promise<SessionOutput> => {
       const answer = await orAbsent(
-        actor.client.call('kv.get', { mount: 'secret', path: key }, { ...options, consistency }),
+        actor.client.call(
+          'kv.get',
+          { mount: 'secret', path: key },
+          { ...options, ...named, consistency },
+        ),
         undefined,
       );
       return { version: answer?.version?.version ?? 0, revision: answer?.revision ?? 0 };

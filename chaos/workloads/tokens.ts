@@ -53,6 +53,7 @@ interface Held {
 
 /** Tokens that are kept in mind, alive or ended: the oldest are forgotten. */
 const HELD_MAX = 12;
+const FEW = 2;
 /** Once in so many steps a token is revoked. */
 const REVOKE_EVERY = 12;
 
@@ -66,6 +67,8 @@ class TokenHolder {
   readonly #addresses: ReadonlyMap<string, string>;
   readonly #alive: Held[] = [];
   readonly #ended: Held[] = [];
+  /** Those with a short life. */
+  readonly #brief: Held[] = [];
 
   static async of(work: Work<Parameters>, maker: Actor): Promise<TokenHolder> {
     return new TokenHolder(work, maker, await nodeAddresses(maker.client));
@@ -88,7 +91,14 @@ class TokenHolder {
     const { trespasses } = this.#work.parameters;
     if (this.#alive.length < 3 || random.below(8) === 0) return this.#create();
     if (random.below(REVOKE_EVERY) === 0) return this.#revoke();
-    const held = random.below(3) === 0 ? this.#ended : this.#alive;
+    const lists = [
+      this.#alive,
+      this.#ended,
+      // A few of them, so that each is used before its end, about its end and after it.
+      this.#brief.slice(-FEW),
+      this.#alive.filter((one) => one.uses > 0).slice(-FEW),
+    ];
+    const held = lists[random.below(lists.length)] ?? [];
     const chosen = held[random.below(Math.max(1, held.length))];
     if (chosen === undefined) return;
     // A use would be taken, whatever is tried.
@@ -122,6 +132,7 @@ class TokenHolder {
     if (made === undefined) return;
     const { token, revision } = made;
     const held = { name, token, parent: parent?.name, uses, revision };
+    if (ttlMs < LONG_MS) keep(this.#brief, held);
     keep(ttlMs === LONG_MS ? this.#alive : this.#ended, held);
   }
 
