@@ -31,7 +31,7 @@ export const auditFaults: readonly SeededFault[] = [
         replacement: '',
       },
     ],
-    trials: [trial('everyday')],
+    trials: [trial('tokens')],
   },
   {
     name: 'audit-chain-broken-at-restart',

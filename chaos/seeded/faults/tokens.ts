@@ -1,7 +1,7 @@
 import type { SeededFault, Trial } from '../seeded-fault.ts';
 
 const trials: readonly Trial[] = [
-  { scenario: 'everyday', ground: 'processes', by: ['token-lifetimes'] },
+  { scenario: 'tokens', ground: 'processes', by: ['token-lifetimes'] },
 ];
 
 /** Faults of tokens and of what they may do. */
