@@ -9,6 +9,8 @@ const parameters = z.strictObject({
   clients: z.int().min(1).max(50).default(4),
   /** Share of writes: each client writes one secret of its own. */
   writes: ratio().default(0.25),
+  /** All reads are of this kind; absent: of all kinds. A read that waits keeps its client waiting. */
+  only: z.enum(['session', 'bounded', 'at-least']).optional(),
   /** What reads of bounded staleness ask for. */
   staleness: duration().default(2_000),
   /**
@@ -57,15 +59,16 @@ function stepOf({ label, parameters: wanted }: Work<Parameters>, addresses: read
       newest = Math.max(newest, output?.revision ?? 0);
       return;
     }
-    const wants = [
+    const all: readonly Wants[] = [
       { kind: 'session' },
       { kind: 'session' },
       { kind: 'bounded', stalenessMs: wanted.staleness },
       { kind: 'at-least', revision: newest },
-    ] as const satisfies readonly Wants[];
+    ];
+    const wants = all.filter(({ kind }) => wanted.only === undefined || kind === wanted.only);
     // Half of the reads are of what this client has written itself.
     const key = keyOf(random.below(2) === 0 ? actor.id : random.below(wanted.clients));
-    const chosen = wants[random.below(wants.length)] ?? wants[0];
+    const chosen: Wants = wants[random.below(wants.length)] ?? { kind: 'session' };
     const isNamed =
       chosen.kind === 'bounded' &&
       addresses.length > 0 &&

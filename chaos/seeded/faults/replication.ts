@@ -52,7 +52,7 @@ export const replicationFaults: readonly SeededFault[] = [
         file: 'replication/feed/follow-session',
         search: '      .map(decodeEntry)\n',
         replacement:
-          "      .map(decodeEntry)\n      .map((entry) => (entry.index % 20 === 0 && entry.index > 200 ? { ...entry, kind: 'empty' as const } : entry))\n",
+          "      .map(decodeEntry)\n      .map((entry) => (entry.index % 7 === 0 && entry.index > 60 ? { ...entry, kind: 'empty' as const } : entry))\n",
       },
       {
         file: 'replication/feed/follow-session',
