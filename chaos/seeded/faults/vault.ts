@@ -40,9 +40,9 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'store/apply-transaction',
-        search: 'for (const [text, put] of puts) {\n    const { key, value } = put;',
+        search: 'for (const { text, write } of puts) {\n    const { key, value } = write;',
         replacement:
-          'for (const [text, put] of puts) {\n    const { key, value } = put;\n    if (revision > 200 && revision % 25 === 0) continue;',
+          'for (const { text, write } of puts) {\n    const { key, value } = write;\n    if (revision > 200 && revision % 25 === 0) continue;',
       },
     ],
     trials: [everyday('linearizable', 'set-elements', 'list-append', 'session-guarantees')],
@@ -65,8 +65,8 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'engines/kv/merge-patch',
-        search: 'const merged = new Map<string, unknown>(Object.entries(target));',
-        replacement: 'const merged = new Map<string, unknown>(Object.entries(target).slice(-12));',
+        search: 'merged(new Reader(target).object(), ',
+        replacement: 'merged(new Map([...new Reader(target).object()].slice(-12)), ',
       },
     ],
     trials: [everyday('list-append')],
@@ -77,8 +77,9 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'store/apply-transaction',
-        search: 'for (const [text, key] of deletes) {',
-        replacement: 'for (const [text, key] of deletes) {\n    if (revision % 3 === 0) continue;',
+        search: 'for (const { text, write } of deletes) {',
+        replacement:
+          'for (const { text, write } of deletes) {\n    if (revision % 3 === 0) continue;',
       },
     ],
     trials: [everyday('set-elements')],
