@@ -40,9 +40,9 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'store/apply-transaction',
-        search: 'for (const { text, write } of puts) {\n    const { key, value } = write;',
+        search: 'for (const { text, write } of puts) {\n    const { key } = write;',
         replacement:
-          'for (const { text, write } of puts) {\n    const { key, value } = write;\n    if (revision > 200 && revision % 25 === 0) continue;',
+          'for (const { text, write } of puts) {\n    const { key } = write;\n    if (revision > 200 && revision % 25 === 0) continue;',
       },
     ],
     trials: [everyday('linearizable', 'set-elements', 'list-append', 'session-guarantees')],
