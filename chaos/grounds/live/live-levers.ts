@@ -80,7 +80,7 @@ export class LiveLevers {
     this.#away.delete(node);
   }
 
-  #process(): Required<Omit<ProcessLever, 'useBuild'>> {
+  #process(): Required<Omit<ProcessLever, 'useBuild' | 'cutPower'>> {
     const on = (name: HookName, node: string, byHand: () => Promise<void> | undefined) => {
       this.#away.add(node);
       if (this.#switches.has(name)) return this.#layNodes(name, ONLY, [node], {});
