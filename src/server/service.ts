@@ -82,13 +82,14 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
       (node, limit) => exchange.caller.report(node, limit),
       signal,
     );
+  const backend = backendOf(
+    foundation,
+    keyring,
+    (node, request) => exchange.caller.forward(node, request),
+    vaultOf,
+  );
   const vault = createVault({
-    backend: backendOf(
-      foundation,
-      keyring,
-      (node, request) => exchange.caller.forward(node, request),
-      vaultOf,
-    ),
+    backend,
     seal: createSealPort({
       seal,
       keyring,
@@ -132,6 +133,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
     auditFailure(sinks) === '';
   const api = openApi(foundation, {
     vault,
+    backend,
     keyring,
     admission,
     healthy,

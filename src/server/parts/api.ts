@@ -12,12 +12,14 @@ import type { Foundation } from '../foundation.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
 import { ForeignSeals } from '../snapshots/foreign-seal.ts';
 import { SnapshotKeeper } from '../snapshots/snapshot-keeper.ts';
+import type { NodeBackend } from './backend.ts';
 
 /** The API's server, not yet listening. */
 export function openApi(
   foundation: Foundation,
   parts: {
     readonly vault: RunningVault;
+    readonly backend: Pick<NodeBackend, 'duringRestore'>;
     readonly keyring: KeyringKeeper;
     readonly admission: Admission;
     readonly healthy: () => boolean;
@@ -27,7 +29,7 @@ export function openApi(
   },
 ): ApiServer {
   const { config, identity, store, participation, clock, random, log, metrics } = foundation;
-  const { vault, keyring } = parts;
+  const { vault, backend, keyring } = parts;
   const { limits } = config;
   const foreignSeals = new ForeignSeals(foundation, keyring, parts.admission);
   const keeper = new SnapshotKeeper({
@@ -35,7 +37,10 @@ export function openApi(
     commit: (transaction, signal) => participation.commit(transaction, signal),
     clusterId: identity.clusterId,
     folder: config.dataDir,
-    survival: vault.survival,
+    survival: {
+      keyOf: (token, nowMs) => backend.duringRestore(() => vault.survival.keyOf(token, nowMs)),
+      survives: (key, nowMs) => backend.duringRestore(() => vault.survival.survives(key, nowMs)),
+    },
     takeOver: (foreign, shares) => foreignSeals.takeOver(foreign, shares),
     clock,
     log,

@@ -10,16 +10,21 @@ import { RESTORING_RECORD } from '../snapshots/snapshot-keeper.ts';
  */
 const LEADERLESS_TIMEOUTS = 1.5;
 
+export interface NodeBackend extends VaultBackend {
+  /** Lets the restore itself look at what is there, which nobody else may while it is under way. */
+  duringRestore<T>(look: () => T): T;
+}
+
 /** What the vault stands on, put together from the node's parts. */
 export function backendOf(
   foundation: Foundation,
   keyring: KeyringKeeper,
   forward: (node: number, request: VaultRequest) => Promise<VaultAnswer>,
   vault: () => RunningVault | undefined,
-): VaultBackend {
+): NodeBackend {
   const { participation, store, identity, records, config } = foundation;
   const patienceMs = LEADERLESS_TIMEOUTS * config.raft.electionTicks * config.raft.tickMs;
-  const restoring = { is: records.get(RESTORING_RECORD) !== undefined };
+  const restoring = { is: records.get(RESTORING_RECORD) !== undefined, maySee: false };
   records.onChange(RESTORING_RECORD, () => {
     const before = restoring.is;
     restoring.is = records.get(RESTORING_RECORD) !== undefined;
@@ -28,13 +33,22 @@ export function backendOf(
   return {
     store,
     barrier() {
-      if (restoring.is) {
+      if (restoring.is && !restoring.maySee) {
         throw new StrongroomError(
           'cluster.restoring',
           'Cannot serve: a snapshot is being restored, or a restore was cut short; run it to its end',
         );
       }
       return keyring.barrier();
+    },
+    duringRestore(look) {
+      // Only for this call: it is over before anybody else has a turn.
+      restoring.maySee = true;
+      try {
+        return look();
+      } finally {
+        restoring.maySee = false;
+      }
     },
     isLeader: () => participation.isLeader(),
     commit: (transaction, signal) => participation.commit(transaction, signal),
