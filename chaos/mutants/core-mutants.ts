@@ -327,8 +327,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a transfer never ends',
     file: core('raft-core'),
-    search: '      abortTransfer(core);\n    }\n    if (core.role',
-    replacement: '    }\n    if (core.role',
+    search: '      abortTransfer(core);\n    }\n    checkQuorum(core);',
+    replacement: '    }\n    checkQuorum(core);',
     why: 'a dead target stops all writes (redpanda #2606)',
   },
   {

@@ -68,6 +68,17 @@ export function handleHeartbeat(core: CoreState, message: Heartbeat): void {
   });
 }
 
+/**
+ * A node that has no vote and hears from no leader says that it is there, to whom it knows: it never
+ * asks for a vote, so nobody could tell it otherwise that it was removed. On a leader of its term
+ * this says the same as the answer to a heartbeat does.
+ */
+export function saySignOfLife(core: CoreState): void {
+  for (const to of core.membership.voters) {
+    core.say({ kind: 'heartbeat-response', from: core.id, to, term: core.term, context: 0 });
+  }
+}
+
 /** The driver steps this message only when it holds the whole snapshot, verified. */
 export function handleSnapshot(core: CoreState, message: Snapshot): void {
   const { from, meta } = message;

@@ -1,6 +1,7 @@
 import { unreachable } from '../../lib/index.ts';
 import { CoreState } from './core-state.ts';
 import { campaign, ownVoteDurable, whyNotCampaign } from './election.ts';
+import { saySignOfLife } from './follower.ts';
 import { checkQuorum, ownAppendDurable, peerUnreachable, snapshotEnded } from './leader.ts';
 import { decodeMembershipChange, isVoter, membershipAfter } from './membership.ts';
 import type {
@@ -94,6 +95,7 @@ export class RaftCore {
       core.electionElapsed = 0;
       if (whyNotCampaign(core) === undefined) campaign(core, 'pre-vote');
       else if (core.leader !== undefined) becomeFollower(core, core.term, undefined);
+      else if (!core.isVoter) saySignOfLife(core);
     }
   }
 

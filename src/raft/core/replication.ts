@@ -79,7 +79,11 @@ export function flushReplication(core: CoreState): void {
  * peer's next acknowledgement at most; heartbeats tell them, too.
  */
 function commitNewsDue(core: CoreState, progress: Progress): boolean {
-  if (progress.state === 'replicate' && progress.inflights.count > 0) return false;
+  const change = core.pendingChangeIndex;
+  // Whoever is removed is told before it is forgotten: nothing follows that the news could ride with.
+  const tellsChange = progress.commitSent < change && change <= core.announcedCommit;
+  const isBusy = progress.state === 'replicate' && progress.inflights.count > 0;
+  if (isBusy && !tellsChange) return false;
   return core.announcedCommit > progress.commitSent && progress.commitSent < progress.next - 1;
 }
 

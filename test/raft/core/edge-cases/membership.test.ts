@@ -178,6 +178,34 @@ describe('membership', () => {
     expect(leader.status.term).toBe(1);
   });
 
+  test('a node without a vote that missed its own removal says that it is there, and is told', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3, 4] });
+    const leader = cluster.elect(1);
+    leader.core.proposeMembership(change('demote', 4));
+    cluster.stabilize();
+    expect(cluster.node(4).status.membership.learners).toEqual([4]);
+    cluster.partition([1, 2, 3], [4]);
+    leader.core.proposeMembership(change('remove', 4));
+    cluster.stabilize();
+    cluster.run(30);
+    cluster.heal();
+    cluster.run(60);
+    expect(cluster.node(4).status.removed).toBe(true);
+    expect(leader.status).toMatchObject({ role: 'leader', term: 1 });
+  });
+
+  test('a removal is told at once to who is removed, whatever else is under way', () => {
+    const cluster = new CoreCluster({ voters: [1, 2, 3, 4] });
+    const leader = cluster.elect(1);
+    leader.core.proposeMembership(change('demote', 4));
+    cluster.stabilize();
+    leader.core.proposeMembership(change('remove', 4));
+    // The others have committed it before its own answer is there.
+    cluster.drop((message) => message.kind === 'append-response' && message.from === 4);
+    cluster.stabilize();
+    expect(cluster.node(4).status.removed).toBe(true);
+  });
+
   test.each([2, 3])(
     'of %i voters a leader that inherits its own demotion steps down, stays as learner, and the rest go on',
     (voters) => {
