@@ -1,4 +1,5 @@
 import { auditFaults } from './faults/audit.ts';
+import { operationsFaults } from './faults/operations.ts';
 import { raftFaults } from './faults/raft.ts';
 import { replicationFaults } from './faults/replication.ts';
 import { tokenFaults } from './faults/tokens.ts';
@@ -12,4 +13,5 @@ export const seededFaults: readonly SeededFault[] = [
   ...tokenFaults,
   ...replicationFaults,
   ...auditFaults,
+  ...operationsFaults,
 ];
