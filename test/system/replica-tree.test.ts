@@ -67,12 +67,12 @@ describe('the replicas of one region', { timeout: 120_000 }, () => {
   });
 
   test('leave the first when it stands still, before their own bound is over', async () => {
-    cluster.node(RELAY).signal('SIGSTOP');
+    await cluster.node(RELAY).signal('SIGSTOP');
     const startMs = performance.now();
     for (const id of LEAVES) await reaches(cluster.node(id), `past ${id}`);
     expect(performance.now() - startMs).toBeLessThan(2 * BOUND_MS);
     for (const id of LEAVES) await boundedRead(cluster.node(id));
-    cluster.node(RELAY).signal('SIGCONT');
+    await cluster.node(RELAY).signal('SIGCONT');
   });
 });
 

@@ -5,9 +5,11 @@ import type { Capability } from '../capabilities.ts';
 import { DiskSpace, missingForFullDisk } from './disk-space.ts';
 import { buildShim, missingForShim, NodeShim } from './fault-shim.ts';
 import { HsmFaults } from './hsm-faults.ts';
-import { type HsmLink, HsmServer, missingForHsmLink } from './hsm-link.ts';
+import { missingForHsmLink } from './hsm-link.ts';
+import type { HsmWays, ServeHsm } from './hsm-ways.ts';
 import type { Equipment } from './local-cluster.ts';
 import { NodeFaults } from './node-faults.ts';
+import { ProxiedHsm } from './proxied-hsm.ts';
 import { ClusterToken, missingForSeal } from './seal-slots.ts';
 
 const byShim: readonly Capability[] = ['clock.offset', 'disk.sync', 'audit.sink'];
@@ -15,16 +17,23 @@ const byHsmLink: readonly Capability[] = ['hsm.link', 'hsm.token'];
 
 type Needs = ReadonlySet<Capability>;
 
+const serveHere: ServeHsm = (token) => ProxiedHsm.serve(token);
+
 const asksFor = (needs: Needs, some: readonly Capability[]) => some.some((one) => needs.has(one));
 
 /** Why this machine cannot do what a scenario asks for; undefined when it can. */
 export function missingFor(shape: ClusterShape, needs: Needs): string | undefined {
+  const anywhere = missingAnywhere(shape, needs);
+  if (anywhere !== undefined) return anywhere;
+  return asksFor(needs, byHsmLink) ? missingForHsmLink : undefined;
+}
+
+/** The same, wherever the nodes are: what the HSM is served by may be elsewhere. */
+export function missingAnywhere(shape: ClusterShape, needs: Needs): string | undefined {
   const ofSeal = missingForSeal(shape.seal);
   if (ofSeal !== undefined) return ofSeal;
-  if (asksFor(needs, byHsmLink)) {
-    if (shape.seal !== 'pkcs11') return 'faults of the HSM need "seal: pkcs11" in the cluster';
-    if (missingForHsmLink !== undefined) return missingForHsmLink;
-  }
+  if (asksFor(needs, byHsmLink) && shape.seal !== 'pkcs11')
+    return 'faults of the HSM need "seal: pkcs11" in the cluster';
   if (asksFor(needs, byShim) && missingForShim() !== undefined) return missingForShim();
   return needs.has('disk.full') ? missingForFullDisk() : undefined;
 }
@@ -37,18 +46,24 @@ export class Apparatus implements AsyncDisposable {
   readonly #needs: Needs;
   readonly #healPlan: HealPlan;
   readonly #shims = new Map<string, NodeShim>();
-  readonly #hsmLinks = new Map<string, HsmLink>();
+  readonly #serveHsm: ServeHsm | undefined;
   #folder = '';
   #library: string | undefined;
   #token: ClusterToken | undefined;
-  #hsmServer: HsmServer | undefined;
+  #hsmWays: HsmWays | undefined;
   readonly faults = new NodeFaults((node) => this.#shim(node));
   readonly space = new DiskSpace();
   hsm: HsmFaults | undefined;
 
-  constructor(needs: Needs, healPlan: HealPlan) {
+  /** @param serveHsm how nodes reach the token; when absent, in no way that could be disturbed. */
+  constructor(
+    needs: Needs,
+    healPlan: HealPlan,
+    serveHsm: ServeHsm | undefined = asksFor(needs, byHsmLink) ? serveHere : undefined,
+  ) {
     this.#needs = needs;
     this.#healPlan = healPlan;
+    this.#serveHsm = serveHsm;
   }
 
   /** Makes what all nodes share. */
@@ -57,9 +72,9 @@ export class Apparatus implements AsyncDisposable {
     if (asksFor(this.#needs, byShim)) this.#library = buildShim(folder);
     if (seal !== 'pkcs11') return;
     this.#token = await ClusterToken.create(folder);
-    if (!asksFor(this.#needs, byHsmLink)) return;
-    this.#hsmServer = await HsmServer.start(this.#token.address, this.#token.directory);
-    this.hsm = new HsmFaults(this.#token, this.#hsmLinks);
+    if (this.#serveHsm === undefined) return;
+    this.#hsmWays = await this.#serveHsm(this.#token);
+    this.hsm = new HsmFaults(this.#token, this.#hsmWays);
   }
 
   /** Makes what one node has of its own. */
@@ -85,12 +100,10 @@ export class Apparatus implements AsyncDisposable {
     await this.hsm?.liftAll();
   }
 
-  /** How a node reaches the token, by a link of its own where links are cut; undefined without one. */
+  /** How a node reaches the token, by a way of its own if any is disturbed; undefined without one. */
   async slots(name: string): Promise<Equipment['slots']> {
     if (this.#token === undefined) return undefined;
-    const link = await this.#hsmServer?.link(name);
-    if (link !== undefined) this.#hsmLinks.set(name, link);
-    return this.#token.slots(name, link?.address);
+    return this.#token.slots(name, await this.#hsmWays?.open(name));
   }
 
   /** How often a node has felt its clock, fsync or audit log fail: shows that a fault was real. */
@@ -116,8 +129,7 @@ export class Apparatus implements AsyncDisposable {
 
   /** After the nodes have ended, and before their folder is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const link of this.#hsmLinks.values()) await link[Symbol.asyncDispose]();
-    await this.#hsmServer?.[Symbol.asyncDispose]();
+    await this.#hsmWays?.[Symbol.asyncDispose]();
     for (const name of this.space.unmountAll()) this.#healPlan.remove(`disk ${name}`);
   }
 }

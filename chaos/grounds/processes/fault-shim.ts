@@ -1,11 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compile, compiler } from './compile.ts';
 
 const source = fileURLToPath(new URL('shim/node-faults.c', import.meta.url));
-const COMPILE_MS = 30_000;
 const NS_A_MS = 1_000_000;
 const WORD_BYTES = 8;
 
@@ -44,13 +42,6 @@ export function missingForShim(): string | undefined {
     : undefined;
 }
 
-function compiler(): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(':');
-  return ['cc', 'gcc', 'clang']
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => existsSync(path));
-}
-
 /**
  * Compiles the library that is loaded before a node's own. The program that a node runs is the
  * released one, unchanged: no switch of it could be left on by mistake.
@@ -59,13 +50,8 @@ function compiler(): string | undefined {
  * @throws Error with what the compiler said.
  */
 export function buildShim(folder: string): string {
-  const cc = compiler();
-  if (cc === undefined) throw new Error('There is no C compiler');
-  const library = join(folder, 'node-faults.so');
-  const args = ['-O2', '-fPIC', '-shared', '-o', library, source, '-ldl', '-pthread'];
-  const { status, stderr } = spawnSync(cc, args, { encoding: 'utf8', timeout: COMPILE_MS });
-  if (status !== 0) throw new Error(`${cc} cannot compile ${source}: ${stderr}`);
-  return library;
+  const flags = ['-O2', '-fPIC', '-shared'];
+  return compile(source, join(folder, 'node-faults.so'), flags, ['-ldl', '-pthread']);
 }
 
 /** The shim under one node, through the file that both map or write. */

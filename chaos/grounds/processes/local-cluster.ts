@@ -8,6 +8,7 @@ import { empty } from './data-copies.ts';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
 import { NodeProcess } from './node-process.ts';
+import type { Site } from './site.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 type Slots = NodeConfigInput['seal']['slots'];
@@ -39,6 +40,8 @@ export interface LocalClusterOptions {
   readonly seed?: number;
   /** The main module that the nodes run; that of this build when absent. */
   readonly program?: string | undefined;
+  /** Where the nodes live; processes on loopback when absent. */
+  readonly site?: Site;
 }
 
 /** What stands between a node and the machine. */
@@ -87,11 +90,12 @@ export class LocalCluster implements AsyncDisposable {
   static async start(options: LocalClusterOptions): Promise<LocalCluster> {
     const folder = await realpath(await mkdtemp(join(tmpdir(), 'strongroom-cluster-')));
     const count = options.voters + (options.replicas?.length ?? 0);
-    const ports = await freePorts(count * PORTS_A_NODE);
+    const isHere = options.site === undefined;
+    const ports = await freePorts(isHere ? count * PORTS_A_NODE : 0);
     const cluster = new LocalCluster(
       folder,
       options,
-      Array.from({ length: count }, (_, at) => portsOf(ports, at)),
+      isHere ? Array.from({ length: count }, (_, at) => portsOf(ports, at)) : [],
     );
     try {
       await cluster.#startAll();
@@ -169,16 +173,22 @@ export class LocalCluster implements AsyncDisposable {
     this.#slots = (typeof slots === 'function' ? await slots(this.folder) : slots) ?? [
       { name: 'dev', kind: 'dev', path: `${this.folder}/dev-seal.key` },
     ];
-    await this.#makeLinks(voters + replicas.length);
-    const first = await this.#add(1, this.#voterRegion(1), 'voter', undefined);
+    const regions = Array.from({ length: voters + replicas.length }, (_, at) =>
+      at < voters ? this.#voterRegion(at + 1) : (replicas[at - voters] ?? 'west'),
+    );
+    await this.#makeLinks(regions.length);
+    await this.#options.site?.prepare(
+      regions.map((region, at) => ({ name: this.#nameOf(at + 1), region })),
+    );
+    const first = await this.#add(1, regions[0] ?? 'local', 'voter', undefined);
     // A copy: the first node may lose its disk, or leave.
     await copyFile(join(first.dataDir, 'tls', 'ca.pem'), this.caFile);
     const client = await this.client();
     const initialised = await client.call('seal.init', {});
     this.rootToken = String(initialised['rootToken']);
     const root = await this.client();
-    for (let id = 2; id <= voters + replicas.length; id++) {
-      const region = id <= voters ? this.#voterRegion(id) : (replicas[id - voters - 1] ?? 'west');
+    for (let id = 2; id <= regions.length; id++) {
+      const region = regions[id - 1] ?? 'local';
       const kind = id <= voters ? 'voter' : 'replica';
       const answer = await root.call('cluster.createJoinToken', { kind, region, ttlMs: 60_000 });
       await this.#add(id, region, kind, {
@@ -198,9 +208,11 @@ export class LocalCluster implements AsyncDisposable {
     readonly kind?: 'voter' | 'replica';
     readonly region?: string;
   }): Promise<NodeProcess> {
-    const id = this.#ports.length + 1;
-    this.#ports.push(portsOf(await freePorts(PORTS_A_NODE), 0));
+    const id = this.nodes.length + 1;
     const { kind = 'voter', region = 'local', token } = options;
+    if (this.#options.site === undefined)
+      this.#ports.push(portsOf(await freePorts(PORTS_A_NODE), 0));
+    else await this.#options.site.prepare([{ name: this.#nameOf(id), region }]);
     const running = this.nodes.find((node) => node.running && !this.#removed.has(node));
     const address = (running ?? this.node(1)).ready.apiAddress;
     return this.#add(id, region, kind, { token, address });
@@ -285,15 +297,13 @@ export class LocalCluster implements AsyncDisposable {
     const tokenFile = `${this.folder}/${name}.join-token`;
     const equipment = (await this.#options.equip?.({ name, dataDir })) ?? {};
     if (join !== undefined) await writeFile(tokenFile, join.token, { mode: 0o600 });
-    const ports = this.#portsOf(id);
+    const { site } = this.#options;
     const config: NodeConfigInput = {
       name,
       region,
       kind,
       dataDir,
-      api: { listen: `127.0.0.1:${ports.api}` },
-      peer: { listen: `127.0.0.1:${ports.peer}`, routes: this.#routesFrom(id) },
-      metrics: { listen: `127.0.0.1:${ports.metrics}` },
+      ...(site?.addressesOf(name) ?? this.#addressesOnLoopback(id)),
       seal: { slots: equipment.slots ?? this.#slots },
       audit: { files: [{ name: 'file', path: `${dataDir}/audit.log` }] },
       ...(join === undefined
@@ -302,11 +312,22 @@ export class LocalCluster implements AsyncDisposable {
       ...this.#options.config,
     };
     const environment = { ...this.#options.environment, ...equipment.environment };
-    const node = await NodeProcess.create(this.folder, config, environment, this.#options.program);
+    const { program } = this.#options;
+    const launch = site?.launch(name);
+    const node = await NodeProcess.create(this.folder, config, environment, { program, launch });
     this.#configs.set(node, config);
     this.nodes.push(node);
     await node.start();
     return node;
+  }
+
+  #addressesOnLoopback(id: number) {
+    const { api, peer, metrics } = this.#portsOf(id);
+    return {
+      api: { listen: `127.0.0.1:${api}` },
+      peer: { listen: `127.0.0.1:${peer}`, routes: this.#routesFrom(id) },
+      metrics: { listen: `127.0.0.1:${metrics}` },
+    };
   }
 
   /** By name: a node that gets an empty disk joins under another number. */
@@ -339,7 +360,7 @@ export class LocalCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
-    for (const node of this.nodes) node.signal('SIGCONT');
+    await Promise.all(this.nodes.map((node) => node.signal('SIGCONT')));
     await Promise.all(this.nodes.map((node) => node.stop('SIGKILL')));
     await Promise.all([...this.#links.values()].map((link) => link[Symbol.asyncDispose]()));
     await this.#options.ended?.();

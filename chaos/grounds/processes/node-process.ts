@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createWriteStream, existsSync, rmSync, watch } from 'node:fs';
+import { existsSync, rmSync, watch } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { NodeConfigInput } from '../../../src/server/config/index.ts';
+import { type Launch, type Launched, launchHere } from './launch.ts';
 
 const cli = new URL('../../../dist/cli/main.js', import.meta.url).pathname;
 const READY_MS = 30_000;
@@ -20,6 +19,14 @@ export interface ReadyFile {
   readonly pid: number;
 }
 
+/** How a node is started. */
+export interface NodeStart {
+  /** Its main module; that of this build when absent. */
+  readonly program?: string | undefined;
+  /** Where it is started; as a process of this machine when absent. */
+  readonly launch?: Launch | undefined;
+}
+
 /** One real node: a process of its own, with its own data directory and log file. */
 export class NodeProcess {
   readonly name: string;
@@ -28,19 +35,20 @@ export class NodeProcess {
   readonly #configFile: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #own: string;
+  readonly #launch: Launch;
   #program: string;
-  #child: ChildProcess | undefined;
+  #launched: Launched | undefined;
   #ready: ReadyFile | undefined;
   #starting: Promise<ReadyFile> | undefined;
-  /** The child that was ended from here. */
-  #stopped: ChildProcess | undefined;
+  /** What was ended from here. */
+  #stopped: Launched | undefined;
 
   private constructor(
     name: string,
     dataDir: string,
     configFile: string,
     environment: Readonly<Record<string, string>>,
-    program: string,
+    { program = cli, launch = launchHere }: NodeStart,
   ) {
     this.name = name;
     this.dataDir = dataDir;
@@ -49,19 +57,19 @@ export class NodeProcess {
     this.#environment = environment;
     this.#own = program;
     this.#program = program;
+    this.#launch = launch;
   }
 
-  /** @param program its main module; that of this build when absent. */
   static async create(
     folder: string,
     config: NodeConfigInput,
     environment: Readonly<Record<string, string>> = {},
-    program: string = cli,
+    start: NodeStart = {},
   ): Promise<NodeProcess> {
     await mkdir(folder, { recursive: true });
     const configFile = join(folder, `${config.name}.yaml`);
     await writeFile(configFile, stringify(config), { mode: 0o600 });
-    return new NodeProcess(config.name, config.dataDir, configFile, environment, program);
+    return new NodeProcess(config.name, config.dataDir, configFile, environment, start);
   }
 
   get ready(): ReadyFile {
@@ -70,15 +78,13 @@ export class NodeProcess {
   }
 
   get pid(): number {
-    const pid = this.#child?.pid;
+    const pid = this.#launched?.pid;
     if (pid === undefined) throw new Error(`Node ${this.name} is not running`);
     return pid;
   }
 
   get running(): boolean {
-    return (
-      this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
-    );
+    return this.#launched?.running ?? false;
   }
 
   /**
@@ -93,21 +99,18 @@ export class NodeProcess {
       if (this.#starting === undefined && isEnding()) await this.#decided();
       await (this.#starting ?? (this.running ? undefined : this.start()));
     } catch (error) {
-      if (this.#stopped !== this.#child) throw error;
+      if (this.#stopped !== this.#launched) throw error;
     }
   }
 
   /** Resolves when it has ended, or serves again; one that hangs over it is ended. */
   async #decided(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || !this.running) return;
+    const launched = this.#launched;
+    if (launched === undefined || !this.running) return;
     const over = new AbortController();
-    const timer = setTimeout(() => child.kill('SIGKILL'), ENDING_MS);
+    const timer = setTimeout(() => void launched.signal('SIGKILL'), ENDING_MS);
     try {
-      await Promise.race([
-        once(child, 'exit', { signal: over.signal }),
-        fileAppears(this.dataDir, 'ready.json', over.signal),
-      ]);
+      await Promise.race([launched.ended, fileAppears(this.dataDir, 'ready.json', over.signal)]);
     } finally {
       over.abort();
       clearTimeout(timer);
@@ -127,19 +130,17 @@ export class NodeProcess {
     await mkdir(this.dataDir, { recursive: true });
     const readyFile = join(this.dataDir, 'ready.json');
     rmSync(readyFile, { force: true });
-    const log = createWriteStream(this.logFile, { flags: 'a' });
-    const child = spawn(process.execPath, [this.#program, 'server', '-c', this.#configFile], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...this.#environment },
+    const launched = await this.#launch({
+      args: [this.#program, 'server', '-c', this.#configFile],
+      environment: this.#environment,
+      logFile: this.logFile,
     });
-    child.stdout.pipe(log);
-    child.stderr.pipe(log);
-    this.#child = child;
+    this.#launched = launched;
     const stop = new AbortController();
     try {
       await Promise.race([
         fileAppears(this.dataDir, 'ready.json', stop.signal),
-        once(child, 'exit', { signal: stop.signal }).then(() => {
+        launched.ended.then(() => {
           throw new Error(`Node ${this.name} ended before it was ready`);
         }),
       ]);
@@ -163,19 +164,18 @@ export class NodeProcess {
     this.#program = main ?? this.#own;
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#child?.kill(name);
+  /** Resolves when it was sent; one that has ended is no error. */
+  async signal(name: NodeJS.Signals): Promise<void> {
+    await this.#launched?.signal(name);
   }
 
   /** Ends it with `name` and waits until it is gone. @returns its exit code, null after a kill. */
   async stop(name: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const child = this.#child;
-    if (child === undefined || !this.running) return child?.exitCode ?? null;
-    const exited = once(child, 'exit');
-    this.#stopped = child;
-    child.kill(name);
-    await exited;
-    return child.exitCode;
+    const launched = this.#launched;
+    if (launched === undefined) return null;
+    if (this.running) this.#stopped = launched;
+    await launched.signal(name);
+    return launched.ended;
   }
 
   log(): Promise<string> {

@@ -2,40 +2,49 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StrongroomClient } from '../../../src/client/index.ts';
 import type { HealPlan } from '../../heal/heal-plan.ts';
-import type { ClusterShape, PlannedNode } from '../../scenario/scenario.ts';
-import type { ClientWishes, Cluster, Elsewhere, VaultClient } from '../ground.ts';
-import type { Levers, LinkChange } from '../levers.ts';
+import type { PlannedNode } from '../../scenario/scenario.ts';
+import type { ClientWishes, Cluster, VaultClient } from '../ground.ts';
+import type { Levers } from '../levers.ts';
 import { machineClock } from '../machine-clock.ts';
 import { type NodeObservation, type Observation, observationOf } from '../observation.ts';
 import { observeNode } from '../observe-node.ts';
 import type { Apparatus } from './apparatus.ts';
+import type { ClusterNetwork } from './cluster-network.ts';
 import { DiskFaults } from './disk-faults.ts';
-import { startElsewhere } from './elsewhere.ts';
 import type { LocalCluster } from './local-cluster.ts';
 import { Membership } from './membership.ts';
 import type { NodeProcess } from './node-process.ts';
 import { processLever } from './process-lever.ts';
-import { groundLayer, ProxiedNetwork } from './proxied-network.ts';
 
-/** A cluster of local processes, as the runner and the faults see it. */
+interface ClusterParts {
+  readonly local: LocalCluster;
+  readonly network: ClusterNetwork;
+  readonly apparatus: Apparatus;
+  readonly healPlan: HealPlan;
+  /** How a second cluster is started; absent where there is room for one only. */
+  readonly elsewhere?: NonNullable<Cluster['elsewhere']>;
+}
+
+/** A cluster of processes whose files are on this machine, as the runner and the faults see it. */
 export class ProcessCluster implements Cluster {
   readonly clock = machineClock;
   readonly nodes: readonly PlannedNode[];
   readonly levers: Levers;
+  readonly elsewhere?: NonNullable<Cluster['elsewhere']>;
   readonly #local: LocalCluster;
-  readonly #shape: ClusterShape;
-  readonly #network: ProxiedNetwork;
+  readonly #network: ClusterNetwork;
   readonly #healPlan: HealPlan;
   readonly #apparatus: Apparatus;
   readonly #membership: Membership;
   #observer: StrongroomClient | undefined;
 
-  constructor(shape: ClusterShape, local: LocalCluster, apparatus: Apparatus, healPlan: HealPlan) {
-    this.nodes = shape.nodes;
-    this.#shape = shape;
+  constructor(nodes: readonly PlannedNode[], parts: ClusterParts) {
+    const { local, network, apparatus, healPlan, elsewhere } = parts;
+    this.nodes = nodes;
+    if (elsewhere !== undefined) this.elsewhere = elsewhere;
     this.#local = local;
     this.#healPlan = healPlan;
-    this.#network = new ProxiedNetwork((from, to) => local.link(this.#id(from), this.#id(to)));
+    this.#network = network;
     this.#apparatus = apparatus;
     this.#membership = new Membership(local);
     const { faults, hsm, space } = apparatus;
@@ -49,7 +58,6 @@ export class ProcessCluster implements Cluster {
       membership: this.#membership,
       ...(hsm === undefined ? {} : { hsm }),
     };
-    void this.#network.lay(groundLayer, linksBetweenRegions(shape));
   }
 
   async client(wishes: ClientWishes = {}): Promise<VaultClient> {
@@ -85,15 +93,11 @@ export class ProcessCluster implements Cluster {
     return [...this.#membership.visitors.keys()];
   }
 
-  elsewhere(): Promise<Elsewhere> {
-    return startElsewhere(this.#shape, this.#local, this.#apparatus, this.#healPlan);
-  }
-
   async heal(): Promise<void> {
-    this.#network.liftFaults();
+    await this.#network.liftFaults();
     await this.#apparatus.heal();
     const nodes = this.nodes.map((node) => this.#node(node.name));
-    for (const node of nodes) node.signal('SIGCONT');
+    await Promise.all(nodes.map((node) => node.signal('SIGCONT')));
     await Promise.all(nodes.map((node) => node.ensureStarted()));
     await this.#membership.removeAll();
   }
@@ -124,13 +128,4 @@ export class ProcessCluster implements Cluster {
   #node(name: string): NodeProcess {
     return this.#local.node(this.#id(name));
   }
-}
-
-function linksBetweenRegions({ nodes, betweenRegions }: ClusterShape): readonly LinkChange[] {
-  if (betweenRegions === undefined) return [];
-  return nodes.flatMap((from) =>
-    nodes
-      .filter((to) => to.region !== from.region)
-      .map((to) => ({ from: from.name, to: to.name, shape: betweenRegions })),
-  );
 }

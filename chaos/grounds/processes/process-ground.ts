@@ -4,8 +4,11 @@ import type { ClusterShape } from '../../scenario/scenario.ts';
 import type { Capability } from '../capabilities.ts';
 import type { Cluster, Ground, StartOptions } from '../ground.ts';
 import { Apparatus, missingFor } from './apparatus.ts';
+import { groundLayer, linksBetweenRegions } from './cluster-network.ts';
+import { startElsewhere } from './elsewhere.ts';
 import { LocalCluster, type LocalClusterOptions } from './local-cluster.ts';
 import { ProcessCluster } from './process-cluster.ts';
+import { ProxiedNetwork } from './proxied-network.ts';
 
 export const processCapabilities: ReadonlySet<Capability> = new Set<Capability>([
   'process.kill',
@@ -54,20 +57,23 @@ async function startCluster(
   options: StartOptions,
   program: string | undefined,
 ): Promise<Cluster> {
-  const apparatus = new Apparatus(options.needs, options.healPlan);
+  const { healPlan } = options;
+  const apparatus = new Apparatus(options.needs, healPlan);
   try {
     const local = await LocalCluster.start({
       ...membersOf(shape),
-      ...undoneAtTheEnd(options.healPlan, apparatus, shape),
-      ...(options.needs.has('log.short')
-        ? { config: { raft: { logKeepBytes: SHORT_LOG_BYTES } } }
-        : {}),
+      ...undoneAtTheEnd(healPlan, apparatus, shape),
+      ...configOf(options.needs),
       proxied: true,
       seed: options.seed,
       program,
       equip: (node) => apparatus.equip(node),
     });
-    return new ProcessCluster(shape, local, apparatus, options.healPlan);
+    const id = (name: string) => shape.nodes.findIndex((node) => node.name === name) + 1;
+    const network = new ProxiedNetwork((from, to) => local.link(id(from), id(to)));
+    await network.lay(groundLayer, linksBetweenRegions(shape));
+    const elsewhere = () => startElsewhere(shape, local, apparatus, healPlan);
+    return new ProcessCluster(shape.nodes, { local, network, apparatus, healPlan, elsewhere });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new StrongroomError('cluster.start-failed', `Cannot start the cluster: ${why}`, {
@@ -76,7 +82,12 @@ async function startCluster(
   }
 }
 
-function membersOf(shape: ClusterShape) {
+/** What the nodes' configuration has because of what the faults will ask for. */
+export function configOf(needs: ReadonlySet<Capability>): Pick<LocalClusterOptions, 'config'> {
+  return needs.has('log.short') ? { config: { raft: { logKeepBytes: SHORT_LOG_BYTES } } } : {};
+}
+
+export function membersOf(shape: ClusterShape) {
   const voters = shape.nodes.filter((node) => node.kind === 'voter');
   const replicas = shape.nodes.filter((node) => node.kind === 'replica');
   return {

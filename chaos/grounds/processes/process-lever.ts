@@ -11,8 +11,8 @@ export function processLever(
   return {
     kill: async (name) => void (await node(name).stop('SIGKILL')),
     start: (name) => node(name).ensureStarted(),
-    pause: (name) => Promise.resolve(node(name).signal('SIGSTOP')),
-    resume: (name) => Promise.resolve(node(name).signal('SIGCONT')),
+    pause: (name) => node(name).signal('SIGSTOP'),
+    resume: (name) => node(name).signal('SIGCONT'),
     stop: async (name) => void (await node(name).stop('SIGTERM')),
     useBuild: async (name, build) => {
       if (build === 'own') return node(name).useProgram(undefined);

@@ -1,9 +1,10 @@
-import type { LinkChange, LinkShape, NetworkLever } from '../levers.ts';
+import type { LinkChange, LinkShape } from '../levers.ts';
+import { type ClusterNetwork, groundLayer } from './cluster-network.ts';
 import type { LinkState } from './link-state.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
 /** Links between nodes as proxies: one for each node that connects and each that it connects to. */
-export class ProxiedNetwork implements NetworkLever {
+export class ProxiedNetwork implements ClusterNetwork {
   readonly #proxy: (from: string, to: string) => TcpProxy;
   readonly #layers = new Map<string, readonly LinkChange[]>();
 
@@ -25,11 +26,8 @@ export class ProxiedNetwork implements NetworkLever {
     return Promise.resolve();
   }
 
-  /** Lifts every layer whose name does not say that it belongs to the ground itself. */
-  liftFaults(): void {
-    for (const layer of this.#layers.keys()) {
-      if (!layer.startsWith(groundLayer)) void this.lift(layer);
-    }
+  async liftFaults(): Promise<void> {
+    for (const layer of this.#layers.keys()) if (layer !== groundLayer) await this.lift(layer);
   }
 
   /** A direction goes over two proxies: as what one side sends, and as what it answers. */
@@ -46,9 +44,6 @@ export class ProxiedNetwork implements NetworkLever {
     }
   }
 }
-
-/** Layers that are the network's nature and no fault. */
-export const groundLayer = 'ground';
 
 /** What all layers over one direction come to. */
 function stateOf(shapes: readonly LinkShape[]): LinkState {
