@@ -29,8 +29,12 @@ export interface PeerStreamOptions {
 
 /** Half an election timeout at most: a peer that comes back is found before anyone campaigns. */
 const BACKOFF_MS = { first: 25, max: 400 } as const;
-/** A peer that does not accept the greeting in this time is given up and tried again. */
-const ACCEPT_TIMEOUT_MS = 3_000;
+/**
+ * A peer that does not accept the greeting in this time is given up and tried again. Long enough for
+ * the handshakes of TCP and TLS over half the world, and short enough that TCP asks again soon after
+ * a partition has healed: left to itself it doubles its pause each time.
+ */
+const ACCEPT_TIMEOUT_MS = 2_000;
 
 interface Queued {
   readonly groupId: number;
@@ -148,7 +152,14 @@ export class PeerStream {
       if (stream === this.#stream && this.#state === 'greeting') this.#accepted(stream);
     });
     this.#write({ hello: sayHello(self, peer) } as Partial<ExchangeRequest>);
-    this.#timer = this.#options.clock.after(ACCEPT_TIMEOUT_MS, () => ended('it does not answer'));
+    this.#timer = this.#options.clock.after(ACCEPT_TIMEOUT_MS, () => {
+      if (stream !== this.#stream) return;
+      // With its connection, which may be one that is still being made: the next stream would wait
+      // for that same one, and gRPC itself never gives it up.
+      this.#client = undefined;
+      client.close();
+      this.#failed('it does not answer');
+    });
   }
 
   #accepted(stream: Stream): void {
