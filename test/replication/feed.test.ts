@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../chaos/grounds/processes/tcp-proxy.ts';
 import {
   type Cancellation,
+  type Clock,
   hex,
   StrongroomError,
   SystemRandom,
@@ -85,6 +86,34 @@ function commitTo(leader: Leader, ...writes: Parameters<typeof put>[]): void {
   leader.entries.push([entry]);
 }
 
+/** Time goes on when it is told to. */
+class ClockByHand implements Clock {
+  #nowMs = 0;
+  readonly #timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void) {
+    const timer = { dueMs: this.#nowMs + delayMs, callback };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.dueMs > this.#nowMs || !this.#timers.delete(timer)) continue;
+      timer.callback();
+    }
+  }
+}
+
 interface Replica extends AsyncDisposable {
   readonly store: Store;
   readonly follower: ReplicaFollower;
@@ -95,6 +124,7 @@ async function startReplica(
   id: number,
   sources: () => readonly Source[],
   betterMs = 60_000,
+  special: Partial<ConstructorParameters<typeof ReplicaFollower>[0]> = {},
 ): Promise<Replica> {
   const directory = await tempDirectory();
   const store = await open(directory.path);
@@ -112,6 +142,7 @@ async function startReplica(
     probeIntervalMs: 20,
     idleMs: 300,
     betterMs,
+    ...special,
   });
   follower.start();
   const gate = new ConsistencyGate({
@@ -232,6 +263,32 @@ describe('a read replica', () => {
     await expect.poll(() => read(replica.store, 'a'), poll).toBe('1');
     expect(replica.follower.status().source).toBe(2);
     await expect.poll(() => replica.follower.lag().fresh, poll).toBe(true);
+  });
+
+  it('gives a source its time from when it is heard, however long the connection took', async () => {
+    await using leader = await startLeader(1);
+    await using other = await startLeader(2);
+    await using proxy = await TcpProxy.listen(leader.server);
+    leader.confirmed = false;
+    proxy.set({ kind: 'stall' });
+    const clock = new ClockByHand();
+    const warnings: string[] = [];
+    const log = { ...quietLogger, warn: (_: unknown, message: string) => warnings.push(message) };
+    await using replica = await startReplica(
+      9,
+      () => [sourceAt(1, proxy.port), sourceAt(2, other.server.port)],
+      60_000,
+      { clock, log, idleMs: 100_000 },
+    );
+    // Far away: what is needed for the connection alone takes nearly all of a source's time.
+    clock.advance(450);
+    proxy.set({ kind: 'pass' });
+    await expect.poll(() => replica.follower.status().state, poll).toBe('following');
+    for (let step = 0; step < 4; step++) clock.advance(125);
+    expect(warnings).toEqual([]);
+    for (let step = 0; step < 4; step++) clock.advance(125);
+    expect(warnings).toEqual(['The source cannot prove to be fresh, turns to the next']);
+    await expect.poll(() => replica.follower.status().source, poll).toBe(2);
   });
 
   it('whose state differs from its source takes itself out', async () => {

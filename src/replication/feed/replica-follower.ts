@@ -200,14 +200,18 @@ export class ReplicaFollower implements AsyncDisposable {
     const { clock, log, stalenessMaxMs } = this.#options;
     const staleMs = stalenessMaxMs / 2;
     const betterMs = this.#options.betterMs ?? BETTER_MS;
-    const startMs = clock.monotonicMs();
-    let lookedMs = startMs;
+    let lookedMs = clock.monotonicMs();
+    // Not before it is heard: over a long way the connection alone takes a while, and what was
+    // missed has to come before any proof.
+    let followingMs: number | undefined;
     const stop = { timer: undefined as Timer | undefined, stopped: false };
     const look = () => {
       if (stop.stopped) return;
       const nowMs = clock.monotonicMs();
       const isFollowing = this.#state === 'following';
-      if (isFollowing && nowMs - startMs > staleMs && this.freshness.stalenessMs() > staleMs) {
+      if (isFollowing) followingMs ??= nowMs;
+      const hadTime = followingMs !== undefined && nowMs - followingMs > staleMs;
+      if (isFollowing && hadTime && this.freshness.stalenessMs() > staleMs) {
         log.warn({ source: source.node }, 'The source cannot prove to be fresh, turns to the next');
         this.#shun(source.node);
         session.close();
