@@ -26,6 +26,9 @@ for (const entry of readdirSync(from, { recursive: true, withFileTypes: true }))
   writeFileSync(target, text.replaceAll(/(['"])((?:\.\.\/)+)src\//g, '$1$2dist/'));
 }
 rmSync(emitted, { recursive: true });
+cpSync('chaos/grounds/containers/emulator', join(out, 'grounds/containers/emulator'), {
+  recursive: true,
+});
 cpSync('chaos/grounds/processes/shim', join(out, 'grounds/processes/shim'), { recursive: true });
 cpSync('chaos/scenarios', join(out, 'scenarios'), { recursive: true });
 writeFileSync(join(out, '.built'), '');

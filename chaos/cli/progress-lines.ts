@@ -19,7 +19,7 @@ const faultSigns = { injected: '>>>', healed: '<<<', 'not felt': 'no node felt' 
 /** A run as lines for people: phases, faults, a sample now and then, every finding. */
 export function progressLines(
   scenario: Scenario,
-  console: ChaosConsole,
+  console: Pick<ChaosConsole, 'say'>,
   target?: { readonly name: string },
 ): Progress {
   let sampledAt = Number.NEGATIVE_INFINITY;
@@ -31,6 +31,9 @@ export function progressLines(
   );
   return (event) => {
     switch (event.kind) {
+      case 'remark':
+        console.say(`         ${event.text}`);
+        return;
       case 'phase':
         console.say(`${clock(event.at)}  ${phaseWords[event.phase]}`);
         return;

@@ -1,4 +1,5 @@
 import type { GroundName } from '../scenario/scenario.ts';
+import { containerGround } from './containers/container-ground.ts';
 import type { Ground } from './ground.ts';
 import { liveGroundOf } from './live/live-ground.ts';
 import { processGround } from './processes/process-ground.ts';
@@ -8,5 +9,6 @@ import { simulationGround } from './simulation/simulation-ground.ts';
 export const grounds: Readonly<Partial<Record<GroundName, Ground>>> = {
   simulation: simulationGround,
   processes: processGround,
+  containers: containerGround,
   live: liveGroundOf(undefined),
 };

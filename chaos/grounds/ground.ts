@@ -83,6 +83,8 @@ export interface StartOptions {
   /** What the scenario's faults will ask for, so that no more is prepared. */
   readonly needs: ReadonlySet<Capability>;
   readonly signal: AbortSignal;
+  /** Told what takes long enough that someone would wonder. */
+  readonly say?: (line: string) => void;
 }
 
 /** Somewhere a scenario can run. */

@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StrongroomError } from '../../src/lib/index.ts';
 import { type HealState, healScriptFile, healStateFile } from './heal-plan.ts';
-import { takeStep } from './heal-step.ts';
+import { type HealStep, takeStep } from './heal-step.ts';
 import { isRunning } from './process-identity.ts';
 
 /**
@@ -22,10 +22,11 @@ export async function healLeftOver(folder: string): Promise<readonly string[]> {
     );
   }
   const steps = [...state.steps].reverse();
-  const failed = steps.flatMap((step) => {
-    const why = takeStep(step);
-    return why === undefined ? [] : [{ step, why }];
-  });
+  const failed: { step: HealStep; why: string }[] = [];
+  for (const step of steps) {
+    const why = await takeStep(step);
+    if (why !== undefined) failed.push({ step, why });
+  }
   if (failed.length > 0) {
     const left = state.steps.filter((step) => failed.some((one) => one.step === step));
     await writeFile(join(folder, healStateFile), `${JSON.stringify({ ...state, steps: left })}\n`);

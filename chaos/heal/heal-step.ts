@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { endEngine, removeRun, runLabel } from './engine-leftovers.ts';
 
 interface Described {
   readonly id: string;
@@ -16,6 +17,18 @@ export type HealStep = Described &
         readonly folder: string;
       }
     | { readonly kind: 'remove-folder'; readonly folder: string }
+    | {
+        /** Removes what has the run's label from the container engine on that socket. */
+        readonly kind: 'remove-containers';
+        readonly socket: string;
+        readonly run: string;
+      }
+    | {
+        /** Ends an engine that was started for a run, unless another run uses it by now. */
+        readonly kind: 'end-engine';
+        readonly socket: string;
+        readonly pidFile: string;
+      }
     /** Runs a program, without a shell; its exit status is not looked at. */
     | { readonly kind: 'command'; readonly command: readonly [string, ...string[]] }
     /** Runs a program of the cluster's operator, without a shell; it must succeed. */
@@ -41,13 +54,19 @@ export const strongroomProgram = new URL('../../dist/cli/main.js', import.meta.u
 const STRONGROOM_MS = 120_000;
 
 /** Takes one step back. @returns why it could not be taken; undefined when it was. */
-export function takeStep(step: HealStep): string | undefined {
+export async function takeStep(step: HealStep): Promise<string | undefined> {
   switch (step.kind) {
     case 'end-processes':
       endProcesses(step.folder);
       return undefined;
     case 'remove-folder':
       rmSync(step.folder, { recursive: true, force: true });
+      return undefined;
+    case 'remove-containers':
+      await removeRun(step.socket, step.run);
+      return undefined;
+    case 'end-engine':
+      await endEngine(step.socket, step.pidFile);
       return undefined;
     case 'command': {
       const [program, ...args] = step.command;
@@ -109,6 +128,19 @@ export function shellOf(step: HealStep): string {
       ].join('\n');
     case 'remove-folder':
       return `rm -rf -- ${quote(step.folder)}`;
+    case 'remove-containers': {
+      const docker = `docker -H ${quote(`unix://${step.socket}`)}`;
+      const label = `--filter ${quote(`label=${runLabel}=${step.run}`)}`;
+      return [
+        `${docker} ps -aq ${label} 2>/dev/null | xargs -r ${docker} rm -fv`,
+        `${docker} network ls -q ${label} 2>/dev/null | xargs -r ${docker} network rm`,
+      ].join('\n');
+    }
+    case 'end-engine': {
+      const docker = `docker -H ${quote(`unix://${step.socket}`)}`;
+      const others = `${docker} ps -aq --filter label=${runLabel} 2>/dev/null`;
+      return `[ -n "$(${others})" ] || pkill -F ${quote(step.pidFile)} dockerd 2>/dev/null || true`;
+    }
     case 'command':
     case 'hook':
       return `${step.command.map(quote).join(' ')} || true`;

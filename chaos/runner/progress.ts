@@ -2,6 +2,8 @@ import type { AssertionRecord, CheckRecord, Phase, Sample, Verdict } from './rec
 
 /** What a run tells while it goes on; `at` is in milliseconds since it began. */
 export type ProgressEvent =
+  /** Before the run has begun. */
+  | { readonly kind: 'remark'; readonly text: string }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly at: number }
   | { readonly kind: 'sample'; readonly sample: Sample }
   | {

@@ -50,7 +50,8 @@ export async function runScenario(
   using stop = watchForStop(folder, wishes.stopFile);
   const signal = AbortSignal.any([wishes.signal, stop.signal]);
   const options = { ...wishes, signal };
-  const cluster = await startOn(ground, scenario, { healPlan, seed, needs, signal });
+  const say = (text: string) => options.progress({ kind: 'remark', text });
+  const cluster = await startOn(ground, scenario, { healPlan, seed, needs, signal, say });
   let record: RunRecord;
   try {
     const run = new ScenarioRun(scenario, cluster, new SeededRandom(seed), options);
