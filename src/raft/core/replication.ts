@@ -97,11 +97,12 @@ function sendAppend(
   const prevIndex = (progress.next - 1) as LogIndex;
   const prevTerm = core.log.termOf(prevIndex);
   const end = (core.log.lastIndex() + 1) as LogIndex;
-  const windowFull = progress.state === 'replicate' && progress.inflights.full;
-  const entries = windowFull ? [] : core.log.slice(progress.next, end, core.options.appendBytesMax);
+  const entries = nextEntries(core, progress, end);
   // An append that cannot say what it builds on would be taken for one from an empty log (#31).
   if (prevTerm === undefined || entries === undefined) return sendSnapshot(core, node, progress);
-  if (entries.length === 0 && !evenIfEmpty) return false;
+  // Too much for a probe: it is sent empty all the same, and its answer lets the entries go.
+  const isHeldBack = progress.state === 'probe' && entries.length === 0 && progress.next < end;
+  if (entries.length === 0 && !evenIfEmpty && !isHeldBack) return false;
   const last = (prevIndex + entries.length) as LogIndex;
   const commit = Math.min(core.announcedCommit, last) as LogIndex;
   core.say({
@@ -116,6 +117,29 @@ function sendAppend(
   });
   progress.sent(last, entries.length, entriesBytes(entries), commit);
   return entries.length > 0;
+}
+
+/**
+ * A probe is sent again with every heartbeat that is answered, for it may have been lost. What it
+ * carries may so be sent many times: on a link that is slower than that, copies of one large append
+ * would stand before everything else for as long as they take.
+ */
+const PROBE_BYTES_MAX = 16 * 1024;
+
+function nextEntries(core: CoreState, progress: Progress, end: LogIndex) {
+  const { appendBytesMax } = core.options;
+  switch (progress.state) {
+    case 'replicate':
+      return progress.inflights.full ? [] : core.log.slice(progress.next, end, appendBytesMax);
+    case 'probe': {
+      const bytesMax = Math.min(PROBE_BYTES_MAX, appendBytesMax);
+      const entries = core.log.slice(progress.next, end, bytesMax);
+      // A single entry passes, however large it is.
+      return entries !== undefined && entriesBytes(entries) > bytesMax ? [] : entries;
+    }
+    case 'snapshot':
+      return [];
+  }
 }
 
 /** @returns false: nothing more is sent to a peer that waits for a snapshot. */

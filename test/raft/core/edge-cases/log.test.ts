@@ -240,6 +240,48 @@ describe('log and commit', () => {
     expect(leader.status.peers[0]).toMatchObject({ state: 'replicate', match: 601 });
   });
 
+  // Found on a link of 80 ms each way: copies of one large append stood before all else for a minute.
+  test.each([
+    ['many entries', Array.from({ length: 60 }, (_, at) => `${at} `.padEnd(2_000, 'x'))],
+    ['one entry', ['y'.repeat(120_000)]],
+  ])(
+    'a peer that lacks %s is probed with little until it answers, then sent it once',
+    (_, lacked) => {
+      const cluster = new CoreCluster({
+        voters: [1, 2, 3],
+        tuning: { appendBytesMax: 1_000_000, uncommittedBytesMax: 1_000_000 },
+      });
+      const leader = cluster.elect(1);
+      cluster.partition([1, 3]);
+      leader.propose(...lacked);
+      cluster.stabilize();
+      leader.core.reportUnreachable(nodeId(2));
+      cluster.heal();
+      const from = cluster.delivered.length;
+      const sent = () =>
+        cluster.delivered
+          .slice(from)
+          .flatMap((one) =>
+            one.kind === 'append' && one.to === 2
+              ? [one.entries.reduce((sum, entry) => sum + entry.data.length, 0)]
+              : [],
+          );
+      // Its answers take a while, and heartbeats are answered meanwhile.
+      cluster.drop((one) => one.kind === 'append-response' && one.from === 2);
+      cluster.run(40);
+      expect(sent().length).toBeGreaterThan(5);
+      expect(Math.max(...sent())).toBeLessThanOrEqual(16 * 1024);
+      const probed = sent().length;
+      cluster.heal();
+      cluster.run(10);
+      expect(cluster.node(2).commands).toEqual(lacked);
+      const bytes = sent()
+        .slice(probed)
+        .reduce((sum, one) => sum + one, 0);
+      expect(bytes).toBeLessThan(1.5 * lacked.join('').length);
+    },
+  );
+
   test('8ecce32: what is applied in pages is applied once each, in order, across a restart', () => {
     const cluster = new CoreCluster({ voters: [1, 2, 3], tuning: { appendBytesMax: 60 } });
     const leader = cluster.elect(1);
