@@ -57,6 +57,9 @@ export const feedService = { follow: followMethod } satisfies ServiceDefinition;
 /** Larger messages are refused by both ends. */
 const PEER_MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Keeps 25 MB a second coming over a way of 160 ms there and back. */
+const FLOW_WINDOW_BYTES = 4 * 1024 * 1024;
+
 /** One connection with one stream on it; closing it closes both. */
 export function openStream<Request extends object, Response extends object>(
   address: string,
@@ -75,6 +78,8 @@ export function openStream<Request extends object, Response extends object>(
     'grpc.keepalive_permit_without_calls': 1,
     // Every stream has a connection of its own, so a new one does not inherit an old one's backoff.
     'grpc.use_local_subchannel_pool': 1,
+    // What may be on its way to here: the usual 64 KiB are 400 KB a second between far regions.
+    'grpc-node.flow_control_window': FLOW_WINDOW_BYTES,
     ...options,
   });
   const stream = client.makeBidiStreamRequest(

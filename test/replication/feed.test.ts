@@ -200,6 +200,24 @@ describe('a read replica', () => {
     expect(replica.store.applied().membership).toEqual(members);
   });
 
+  it('is fed over a long way as fast as that allows, and not one small window at a time', async () => {
+    await using leader = await startLeader(1);
+    for (let i = 0; i < 2_000; i++) commitTo(leader, [`k${i}`, 'x'.repeat(3_000)]);
+    leader.entries.reset(leader.store.revision);
+    await using proxy = await TcpProxy.listen(leader.server);
+    const nothing = { jitterMs: 0, lossRatio: 0, corruptRatio: 0 };
+    const far = { kind: 'shaped', delayMs: 80, ...nothing } as const;
+    proxy.set({ ...far, bytesPerSecond: Number.POSITIVE_INFINITY });
+    const startMs = performance.now();
+    await using replica = await startReplica(9, () => [sourceAt(1, proxy.port)], 60_000, {
+      idleMs: 5_000,
+      stalenessMaxMs: 60_000,
+    });
+    await expect.poll(() => replica.store.revision, { timeout: 30_000 }).toBe(2_000);
+    // Six megabytes: with windows of 64 KiB and 160 ms for each it would take fifteen seconds.
+    expect(performance.now() - startMs).toBeLessThan(8_000);
+  }, 40_000);
+
   it('turns to the next source when one is silently cut off', async () => {
     await using first = await startLeader(1);
     await using second = await startLeader(2);
