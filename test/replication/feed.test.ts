@@ -107,7 +107,7 @@ class ClockByHand implements Clock {
 
   advance(ms: number): void {
     this.#nowMs += ms;
-    for (const timer of [...this.#timers]) {
+    for (const timer of this.#timers) {
       if (timer.dueMs > this.#nowMs || !this.#timers.delete(timer)) continue;
       timer.callback();
     }

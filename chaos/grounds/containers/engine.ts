@@ -2,6 +2,7 @@ import type { ContainerRuntimeClient } from 'testcontainers';
 import { endEngine } from '../../heal/engine-leftovers.ts';
 import { type EngineFiles, missingForDockerd, ownEngine, startDockerd } from './dockerd.ts';
 import { answers } from './ping.ts';
+import { holdSignals } from './signals.ts';
 
 const usualSocket = '/var/run/docker.sock';
 const scheme = 'unix://';
@@ -56,17 +57,29 @@ export async function openEngine(
 async function engineAt(socket: string): Promise<Engine> {
   // Ours also when another run has started it: the last one that needs it ends it.
   const pidFile = socket === ownEngine.socket ? ownEngine.pidFile : undefined;
-  // Read by the library when it is first asked for its client.
-  process.env['DOCKER_HOST'] = `${scheme}${socket}`;
-  process.env['TESTCONTAINERS_HOST_OVERRIDE'] = 'localhost';
-  const { getContainerRuntimeClient } = await import('testcontainers');
+  const held = holdSignals();
   return {
     socket,
-    runtime: await getContainerRuntimeClient(),
+    runtime: await runtimeAt(socket),
     async [Symbol.asyncDispose]() {
+      held[Symbol.dispose]();
       if (pidFile !== undefined && (await endEngine(socket, pidFile))) await untilSilent(socket);
     },
   };
+}
+
+/** The library looks for its engine when it is first asked for its client, and in the environment. */
+async function runtimeAt(socket: string): Promise<Runtime> {
+  const { getContainerRuntimeClient } = await import('testcontainers');
+  const before = process.env['DOCKER_HOST'];
+  process.env['DOCKER_HOST'] = `${scheme}${socket}`;
+  process.env['TESTCONTAINERS_HOST_OVERRIDE'] = 'localhost';
+  try {
+    return await getContainerRuntimeClient();
+  } finally {
+    if (before === undefined) delete process.env['DOCKER_HOST'];
+    else process.env['DOCKER_HOST'] = before;
+  }
 }
 
 /** Where an engine answers now; undefined when none does. */
