@@ -77,11 +77,19 @@ export class CabledHsm implements HsmWays {
     return this.#network.liftFaults();
   }
 
-  async breakOff(nodes: readonly string[]): Promise<void> {
-    const end = 'pkill -x socat || true';
-    await Promise.all(
-      nodes.map((node) => this.#site.parts.containers.run(this.#site.cable(node).container, end)),
+  async breakOff(nodes: readonly string[]): Promise<number> {
+    const { containers } = this.#site.parts;
+    const ended = await Promise.all(
+      nodes.map(async (node) => {
+        // One of them listens, the others carry a connection each; it is started again at once.
+        const said = await containers.run(
+          this.#site.cable(node).container,
+          'pkill -c -x socat || true',
+        );
+        return Math.max(0, Number(said.trim()) - 1);
+      }),
     );
+    return ended.reduce((sum, count) => sum + count, 0);
   }
 
   /** Its container goes with all others. */
