@@ -39,7 +39,7 @@ test('a node that is ending by itself is started again when it has', async () =>
   const { node, readyFile } = await nodeOf(ENDING);
   await node.ensureStarted();
   const { pid } = node.ready;
-  node.signal('SIGUSR2');
+  await node.signal('SIGUSR2');
   await eventually(() => Promise.resolve(!existsSync(readyFile)), 'it serves no more');
   expect(node.running).toBe(true);
   await node.ensureStarted();
