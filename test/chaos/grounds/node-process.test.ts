@@ -8,14 +8,16 @@ import type { NodeConfigInput } from '../../../src/server/config/index.ts';
 
 /** Serves at once; told to, it is as a node whose disk failed: serves no more, and ends after that. */
 const ENDING = `
-const { rmSync, writeFileSync } = require('node:fs');
+const { renameSync, rmSync, writeFileSync } = require('node:fs');
 const ready = process.env.READY_FILE;
 setInterval(() => {}, 1_000);
 process.on('SIGUSR2', () => {
   rmSync(ready);
   setTimeout(() => process.exit(1), 400);
 });
-writeFileSync(ready, JSON.stringify({ pid: process.pid }));
+// Whole or not at all, as a node does it.
+writeFileSync(ready + '.new', JSON.stringify({ pid: process.pid }));
+renameSync(ready + '.new', ready);
 `;
 
 /** A node whose program is that of a test. */
