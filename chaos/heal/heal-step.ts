@@ -64,7 +64,10 @@ export async function takeStep(step: HealStep): Promise<string | undefined> {
       return undefined;
     case 'remove-containers':
       await removeRun(step.socket, step.run);
-      return undefined;
+      // What is still there is told: nobody would look for it.
+      return (await removeRun(step.socket, step.run)) > 0
+        ? `the engine at ${step.socket} keeps containers or networks of it`
+        : undefined;
     case 'end-engine':
       await endEngine(step.socket, step.pidFile);
       return undefined;

@@ -18,7 +18,7 @@ import { type Engine, missingForEngine, openEngine } from './engine.ts';
 import { ensureImage } from './image.ts';
 import { Router } from './router.ts';
 
-/** All that local processes can, and what needs real packets. */
+/** All that local processes can (so no power is cut), and what needs real packets. */
 export const containerCapabilities: ReadonlySet<Capability> = new Set<Capability>([
   ...processCapabilities,
   'network.duplicate',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { endEngine, removeRun } from '../../../chaos/heal/engine-leftovers.ts';
-import { type HealStep, shellOf } from '../../../chaos/heal/heal-step.ts';
+import { type HealStep, shellOf, takeStep } from '../../../chaos/heal/heal-step.ts';
 
 let folder = '';
 let server: Server | undefined;
@@ -25,7 +25,7 @@ interface Thing {
 }
 
 /** As an engine answers: lists what has a label, removes by id, refuses what is not there. */
-async function engineWith(containers: Thing[], networks: Thing[]) {
+async function engineWith(containers: Thing[], networks: Thing[], keeps?: string) {
   const removed: string[] = [];
   const all = { containers, networks };
   server = createServer((request, response) => {
@@ -43,7 +43,7 @@ async function engineWith(containers: Thing[], networks: Thing[]) {
       response.end(JSON.stringify(things.filter(isOurs)));
       return;
     }
-    const at = things.findIndex((one) => one.Id === id);
+    const at = things.findIndex((one) => one.Id === id && id !== keeps);
     if (at < 0) response.statusCode = 404;
     else removed.push(...things.splice(at, 1).map((one) => `${kind} ${one.Id}`));
     response.end('{}');
@@ -70,6 +70,24 @@ test('what a run made is removed from the engine, containers first; what others 
   expect(await removeRun(socket, 'ours')).toBe(2);
   expect(removed).toEqual(['containers a1', 'networks a2']);
   expect(await removeRun(socket, 'ours')).toBe(0);
+});
+
+test('a heal tells what the engine does not remove', async () => {
+  const ours = [
+    { Id: 'a1', run: 'ours' },
+    { Id: 'a2', run: 'ours' },
+  ];
+  const { socket, removed } = await engineWith(ours, [], 'a2');
+  const step = (run: string): HealStep => ({
+    id: 'containers',
+    what: 'remove',
+    kind: 'remove-containers',
+    socket,
+    run,
+  });
+  expect(await takeStep(step('ours'))).toContain('keeps containers');
+  expect(removed).toEqual(['containers a1']);
+  expect(await takeStep(step('theirs'))).toBeUndefined();
 });
 
 test('where no engine runs, nothing is left of a run', async () => {

@@ -13,9 +13,20 @@ import { nodeAddresses } from '../../../../chaos/grounds/node-addresses.ts';
 import { eventually } from '../../../../chaos/grounds/processes/eventually.ts';
 import { HealPlan } from '../../../../chaos/heal/heal-plan.ts';
 import type { ClusterShape } from '../../../../chaos/scenario/scenario.ts';
+import { vocabulary } from '../../../../chaos/vocabulary.ts';
 
-test('containers can do whatever a fault may ask of a ground', () => {
-  expect([...containerCapabilities].sort()).toEqual(Object.keys(capabilities).sort());
+test('containers can do whatever a fault may ask of a ground, but for cutting the power', () => {
+  const lacking = Object.keys(capabilities).filter(
+    (one) => !containerCapabilities.has(one as keyof typeof capabilities),
+  );
+  expect(lacking).toEqual(['process.power']);
+});
+
+test('a power cut in containers is refused by name', () => {
+  expect(vocabulary.impossible('power-cut', {}, 'containers')).toContain(
+    '"containers" cannot do power-cut: it lacks process.power',
+  );
+  expect(vocabulary.impossible('kill', {}, 'containers')).toBeUndefined();
 });
 
 test('a cluster whose faults need an HSM that it does not have is refused before an engine is asked', async () => {
