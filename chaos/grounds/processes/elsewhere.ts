@@ -18,6 +18,7 @@ export async function startElsewhere(
   const second = await LocalCluster.start({
     voters: shape.nodes.filter((node) => node.kind === 'voter').length,
     slots,
+    program: first.program,
     created: (folder) => {
       healPlan.add({ id: 'elsewhere', what: `remove ${folder}`, kind: 'remove-folder', folder });
       healPlan.add({

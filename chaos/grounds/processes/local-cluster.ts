@@ -106,6 +106,11 @@ export class LocalCluster implements AsyncDisposable {
     return cluster;
   }
 
+  /** The main module that its nodes run; undefined for that of this build. */
+  get program(): string | undefined {
+    return this.#options.program;
+  }
+
   /** Of every node that has none of its own. */
   get slots(): Slots {
     return this.#slots;

@@ -8,8 +8,9 @@ export const operationsFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'seal/caretaker',
-        search: "        this.#tries = result === 'settled' ? 0 : this.#tries + 1;",
-        replacement: "        if (result !== 'settled') return;\n        this.#tries = 0;",
+        search: '      if (!this.#stopped && !this.#kicked) await this.#pause();',
+        replacement:
+          '      if (this.#tries > 0) return;\n      if (!this.#stopped && !this.#kicked) await this.#pause();',
       },
     ],
     trials: [{ scenario: 'hsm-comes-back', ground: 'processes', by: ['seal-sound'] }],
