@@ -82,7 +82,8 @@ function checkFields(
   return checked;
 }
 
-function absent(field: FieldSpec): unknown {
+/** What a field holds that was not given. */
+export function absent(field: FieldSpec): unknown {
   if (field.optional === true) return undefined;
   switch (field.type) {
     case 'string':

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Barrier, Place } from '../barrier/index.ts';
 import { hex, lengthPrefixed, StrongroomError, utf8Bytes } from '../lib/index.ts';
+import { absent } from './message.ts';
 import type { NamespaceRef } from './namespaces/namespace-record.ts';
+import type { FieldSpec, MessageSpec, OperationFace } from './operation.ts';
 import { decodeRecord, encodeRecord, SYSTEM_MOUNT, systemKind } from './places.ts';
 
 export const REQUEST_ID_BYTES_MIN = 16;
@@ -15,16 +17,20 @@ type Plain = Readonly<Record<string, unknown>>;
  * What a client's request id is known by inside: bound to who asked for what, so that neither
  * another's id nor one used twice by mistake gives an answer that was meant for something else.
  *
+ * A part of the protocol: the try and the retry may meet nodes of two versions, while a cluster is
+ * upgraded, and where they name it differently the request is carried out twice.
+ *
  * @throws StrongroomError `request.invalid` for an id of the wrong length.
  */
 export function scopedRequestId(options: {
   readonly requestId: Uint8Array;
   readonly tokenHash: string;
   readonly namespace: NamespaceRef;
-  readonly operation: string;
+  readonly operation: Pick<OperationFace, 'name' | 'request'>;
+  /** Checked. */
   readonly payload: Plain;
 }): Uint8Array {
-  const { requestId } = options;
+  const { requestId, operation } = options;
   if (requestId.length < REQUEST_ID_BYTES_MIN || requestId.length > REQUEST_ID_BYTES_MAX) {
     throw new StrongroomError(
       'request.invalid',
@@ -35,35 +41,50 @@ export function scopedRequestId(options: {
     requestId,
     utf8Bytes(options.tokenHash),
     options.namespace.uuid,
-    utf8Bytes(options.operation),
-    ...canonical(options.payload),
+    utf8Bytes(operation.name),
+    ...canonical(operation.request, options.payload),
   );
   return new Uint8Array(createHash('sha256').update(scope).digest());
 }
 
 /**
  * The payload without its bytes, and then those. Checked payloads have their fields in the order of
- * their declaration. Whether bytes came as a `Buffer` or not says nothing about a request: a retry
- * may come by another way than its first try.
+ * their declaration, which is the protocol's. Whether bytes came as a `Buffer` or not says nothing
+ * about a request: a retry may come by another way than its first try.
  */
-function canonical(payload: Plain): readonly Uint8Array[] {
+function canonical(spec: MessageSpec, payload: Plain): readonly Uint8Array[] {
   const bytes: Uint8Array[] = [];
-  const outline = utf8Bytes(JSON.stringify(withoutBytes(payload, bytes)));
+  const outline = utf8Bytes(JSON.stringify(outlineOf(spec, payload, bytes)));
   return [outline, ...bytes];
 }
 
-function withoutBytes(value: unknown, bytes: Uint8Array[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
+/** Without what is not there or says nothing: the next version's new fields rename no request. */
+function outlineOf(spec: MessageSpec, message: Plain, bytes: Uint8Array[]): Plain {
+  const outline: Record<string, unknown> = {};
+  for (const name in message) {
+    const field = spec[name];
+    const value = message[name];
+    if (field === undefined || value === undefined || isDefault(field, value)) continue;
+    outline[name] = withoutBytes(field.type, value, bytes);
+  }
+  return outline;
+}
+
+function isDefault(field: FieldSpec, value: unknown): boolean {
+  if (value instanceof Uint8Array) return field.optional !== true && value.length === 0;
+  const unsaid = absent(field);
+  if (typeof unsaid !== 'object') return value === unsaid;
+  return Object.keys(value as object).length === 0;
+}
+
+function withoutBytes(type: FieldSpec['type'], value: unknown, bytes: Uint8Array[]): unknown {
   if (value instanceof Uint8Array) {
     bytes.push(value);
     return bytes.length;
   }
-  if (Array.isArray(value)) return value.map((item) => withoutBytes(item, bytes));
-  const plain: Record<string, unknown> = Object.create(null);
-  for (const name of Object.keys(value)) {
-    plain[name] = withoutBytes((value as Plain)[name], bytes);
-  }
-  return plain;
+  if (typeof type === 'string') return value;
+  if ('message' in type) return outlineOf(type.message, value as Plain, bytes);
+  return (value as readonly unknown[]).map((item) => withoutBytes(type.list, item, bytes));
 }
 
 /** Seals an answer for a retry to get: it may hold a new token, and lies in the log. */

@@ -33,7 +33,7 @@ export class WriteRunner {
             requestId: request.requestId,
             tokenHash: caller.hash,
             namespace,
-            operation: operation.name,
+            operation,
             payload,
           });
     // In the latch, so that a retry which overtakes the first attempt waits for its result.

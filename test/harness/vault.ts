@@ -33,6 +33,7 @@ import {
   type AuditSink,
   type ClusterPort,
   createVault,
+  type EnginePlugin,
   ROOT_NAMESPACE,
   type RunningVault,
   type SealPort,
@@ -120,7 +121,13 @@ const membership = { voters: [1 as NodeId], learners: [], removed: [] };
 let policies = 0;
 
 /** A bootstrapped vault on a real store and a real barrier, one node, its own clock. */
-export async function startVault(options: { readonly sinks?: number } = {}): Promise<VaultFixture> {
+export async function startVault(
+  options: {
+    readonly sinks?: number;
+    /** What the other vault has, such as that of the next version; the same when absent. */
+    readonly otherEngines?: readonly EnginePlugin[];
+  } = {},
+): Promise<VaultFixture> {
   await loadSodium();
   const directory = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));
   const clock = new SteppedClock();
@@ -204,7 +211,7 @@ export async function startVault(options: { readonly sinks?: number } = {}): Pro
     metrics: quietMetrics,
   };
   const vault = createVault(parts);
-  const other = createVault(parts);
+  const other = createVault({ ...parts, engines: options.otherEngines ?? parts.engines });
   await backend.namespaceKeys.create(ROOT_NAMESPACE);
   const { rootToken } = await vault.bootstrap();
   const caller =

@@ -6,6 +6,7 @@ import { startVault, type VaultFixture } from '../harness/vault.ts';
 
 interface Field {
   readonly name: string;
+  readonly number: number;
   readonly jsonName: string;
   readonly type: string;
   readonly typeName?: string;
@@ -84,6 +85,12 @@ describe('the operation table and the protocol', () => {
     expect(shapeOfSpec(face?.response ?? {})).toEqual(shapeOfMessage(method.outputType));
   });
 
+  // What a request is known by when it is sent again follows from it (src/vault/receipts.ts).
+  it.each(methods)('have the fields of $operation in the order of their numbers', (one) => {
+    const { request } = fixture.vault.operations.get(one.operation) ?? { request: {} };
+    expect(namesIn(request)).toEqual(namesOf(one.method.inputType));
+  });
+
   it.each(methods)('hash what is secret in $operation', ({ operation }) => {
     const face = fixture.vault.operations.get(operation);
     const fields = [
@@ -98,6 +105,21 @@ describe('the operation table and the protocol', () => {
     expect(inClear).toEqual([]);
   });
 });
+
+/** Names of fields in their order, those of messages inside with them. */
+function namesIn(spec: MessageSpec): unknown {
+  return Object.entries(spec).map(([name, { type }]) => {
+    const one = typeof type === 'object' && 'list' in type ? type.list : type;
+    return typeof one === 'object' && 'message' in one ? [name, namesIn(one.message)] : name;
+  });
+}
+
+function namesOf(typeName: string): unknown {
+  const fields = [...(messages.get(typeName)?.field ?? [])].sort((a, b) => a.number - b.number);
+  return fields.map(({ jsonName, typeName: inner }) =>
+    inner !== undefined && messages.has(inner) ? [jsonName, namesOf(inner)] : jsonName,
+  );
+}
 
 function shapeOfSpec(spec: MessageSpec): unknown {
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { kvEngine } from '../../src/engines/index.ts';
 import { StrongroomError } from '../../src/lib/index.ts';
 import { json, parsed, startVault, type VaultFixture } from '../harness/vault.ts';
 
@@ -250,6 +251,26 @@ describe('a retry with the same request id', () => {
     const gone = randomBytes(16);
     await v.call('namespace.delete', { path: 'n' }, { requestId: gone });
     expect(await v.codeOf('namespace.delete', { path: 'n' }, { requestId: gone })).toBe('ok');
+  });
+
+  it('is known by a node of the next version, whose requests have more fields', async () => {
+    const kv = kvEngine();
+    const operations = kv.operations.map((one) => ({
+      ...one,
+      request: {
+        ...one.request,
+        note: { type: 'string', about: '' } as const,
+        tags: { type: { list: 'string' }, about: '' } as const,
+      },
+    }));
+    await using cluster = await startVault({ otherEngines: [{ ...kv, operations }] });
+    const there = { requestId: randomBytes(16) };
+    const first = await cluster.call('kv.put', put(1, 0), there);
+    // By now the check-and-set would fail.
+    expect(await cluster.callOther('kv.put', put(1, 0), there)).toEqual(first);
+    const back = { requestId: randomBytes(16) };
+    const second = await cluster.callOther('kv.put', put(2, 1), back);
+    expect(await cluster.call('kv.put', put(2, 1), back)).toEqual(second);
   });
 
   it('is another request when it asks for something else, or another asks', async () => {
