@@ -68,14 +68,17 @@ export function handleHeartbeat(core: CoreState, message: Heartbeat): void {
   });
 }
 
+/** No caller's question has it. */
+const NO_QUESTION = 0;
+
 /**
  * A node that has no vote and hears from no leader says that it is there, to whom it knows: it never
- * asks for a vote, so nobody could tell it otherwise that it was removed. On a leader of its term
- * this says the same as the answer to a heartbeat does.
+ * asks for a vote, so nobody could tell it otherwise that it was removed. It asks for a read index
+ * that nobody waits for: that changes nothing anywhere.
  */
 export function saySignOfLife(core: CoreState): void {
   for (const to of core.membership.voters) {
-    core.say({ kind: 'heartbeat-response', from: core.id, to, term: core.term, context: 0 });
+    core.say({ kind: 'read-index', from: core.id, to, term: core.term, context: NO_QUESTION });
   }
 }
 
