@@ -16,6 +16,7 @@ const CHILDREN_A_STEP = 64;
 const STEP_MS = 30_000;
 /** What ends a pass without a word: another node, or a later pass, goes on. */
 const EXPECTED = [
+  'cluster.restoring',
   'raft.not-leader',
   'raft.outcome-unknown',
   'seal.sealed',
@@ -94,8 +95,8 @@ export class TokenReaper {
 
   /** @returns whether more is due. */
   async #pass(): Promise<boolean> {
-    if (!this.#backend.isLeader() || this.#backend.barrier() === undefined) return false;
     try {
+      if (!this.#backend.isLeader() || this.#backend.barrier() === undefined) return false;
       await this.#deletion.resume();
       const due = await this.#store.expired(this.#clock.wallMs(), TOKENS_A_PASS);
       let ended = 0;
@@ -107,7 +108,7 @@ export class TokenReaper {
       // Without progress a full page would be tried again at once, and again.
       return due.length === TOKENS_A_PASS && ended > 0;
     } catch (error) {
-      // Lost leadership, was sealed, or no majority: the next pass, here or elsewhere, goes on.
+      // Lost leadership, was sealed, is being restored, or no majority: the next pass, here or elsewhere, goes on.
       if (!hasCode(error, ...EXPECTED)) {
         this.#log.warn({ error: String(error) }, 'Could not work off what ended');
       }
