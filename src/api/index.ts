@@ -9,6 +9,7 @@ export {
   type ForwardedVaultRequest,
 } from './grpc/forward-codec.ts';
 export type { HealthPort } from './grpc/health.ts';
+export { listenWith } from './grpc/listen.ts';
 export type { StreamCaller } from './grpc/send-stream.ts';
 export { type ApiServer, type ApiServerOptions, createApiServer } from './grpc/server.ts';
 export type { RestoreOptions, SnapshotPort } from './grpc/snapshots.ts';

@@ -1,11 +1,12 @@
 import { Server } from '@grpc/grpc-js';
+import { listenWith } from '../api/index.ts';
 import {
   type Cancellation,
   type Clock,
   deferred,
   type Random,
   StrongroomError,
-  TcpPort,
+  type TcpPort,
 } from '../lib/index.ts';
 import type { NodeId } from '../raft/index.ts';
 import type { KeptRoot } from '../seal/index.ts';
@@ -184,13 +185,10 @@ function openPeerPort(platform: Platform, closers: Closers): PeerPort {
   };
 }
 
-async function listenForPeers(
+function listenForPeers(
   server: Server,
   config: NodeConfig,
   credentials: PeerServerCredentials,
 ): Promise<TcpPort> {
-  const injector = server.createConnectionInjector(credentials);
-  return TcpPort.open(config.peer.listen, 'other nodes', (socket) =>
-    injector.injectConnection(socket),
-  );
+  return listenWith(server, credentials, config.peer.listen, 'other nodes');
 }

@@ -1,11 +1,10 @@
-import type { Socket } from 'node:net';
 import {
   Server,
   type ServerCredentials,
   type ServiceDefinition,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { type Clock, type Random, SystemRandom, TcpPort } from '../../lib/index.ts';
+import { type Clock, type Random, SystemRandom, type TcpPort } from '../../lib/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import { type AnyMethod, anyMethods } from '../../wire/index.ts';
@@ -13,6 +12,7 @@ import { type ApiBounds, defaultApiBounds } from './bounds.ts';
 import { CallRunner } from './call-runner.ts';
 import type { CallScope } from './call-scope.ts';
 import { type HealthPort, HealthService } from './health.ts';
+import { listenWith } from './listen.ts';
 import { type Pipeline, pipelineHandler } from './pipeline.ts';
 import { addReflection } from './reflection.ts';
 import { endStreams } from './send-stream.ts';
@@ -72,9 +72,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return {
     server,
     async listen(address) {
-      const injector = server.createConnectionInjector(options.credentials);
-      const take = (socket: Socket) => injector.injectConnection(socket);
-      const port = await TcpPort.open(address, 'API calls', take);
+      const port = await listenWith(server, options.credentials, address, 'API calls');
       ports.add(port);
       return port.address;
     },

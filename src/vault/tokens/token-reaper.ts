@@ -108,7 +108,8 @@ export class TokenReaper {
       // Without progress a full page would be tried again at once, and again.
       return due.length === TOKENS_A_PASS && ended > 0;
     } catch (error) {
-      // Lost leadership, was sealed, is being restored, or no majority: the next pass, here or elsewhere, goes on.
+      // Lost leadership, was sealed, is being restored, or no majority: the next pass, here or
+      // elsewhere, goes on.
       if (!hasCode(error, ...EXPECTED)) {
         this.#log.warn({ error: String(error) }, 'Could not work off what ended');
       }
