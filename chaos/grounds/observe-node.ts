@@ -19,7 +19,7 @@ export async function observeNode(
     const status = await observer.call(
       'cluster.status',
       {},
-      { address, timeoutMs: OBSERVE_MS, consistency: { kind: 'eventual' } },
+      { address, attemptsMax: 1, timeoutMs: OBSERVE_MS, consistency: { kind: 'eventual' } },
     );
     const own = status.members.find((member) => member.node === status.node);
     if (own === undefined) return { ...silent, ...lag, up: true, seal: 'unknown' };
@@ -37,7 +37,7 @@ export async function observeNode(
 /** When all are sealed nobody knows a token, and only this is answered. */
 async function saysSealed(observer: Pick<VaultClient, 'call'>, address: string): Promise<boolean> {
   try {
-    const options = { address, timeoutMs: SEALED_MS };
+    const options = { address, attemptsMax: 1, timeoutMs: SEALED_MS };
     return (await observer.call('seal.status', {}, options)).sealed;
   } catch {
     return false;

@@ -138,8 +138,9 @@ export class Caller {
   async #retrying(attempts: Attempts): Promise<Uint8Array> {
     const { clock } = this.settings;
     const { call, options } = attempts;
+    const attemptsMax = options.attemptsMax ?? clientBounds.attemptsMax;
     let last: StrongroomError | undefined;
-    for (let count = 0; count < clientBounds.attemptsMax; count++) {
+    for (let count = 0; count < attemptsMax; count++) {
       if (this.#closed) throw unreachable('the client was closed', { isSent: false });
       if (options.signal?.aborted === true) throw abortFailure(options.signal);
       const leftMs = attempts.deadlineMs - clock.monotonicMs();
@@ -152,6 +153,7 @@ export class Caller {
       } catch (error) {
         if (!(error instanceof StrongroomError) || !mayRetry(error, attempts)) throw error;
         last = error;
+        if (count + 1 === attemptsMax) break;
         await this.#beforeNext(node, error, attempts, count);
       }
     }

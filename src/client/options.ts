@@ -39,6 +39,8 @@ export interface CallOptions {
   readonly correlationId?: string | undefined;
   /** Ask the node at this address and no other: `host:port`. */
   readonly address?: string | undefined;
+  /** How often a node is asked at most: 1 for whoever wants to know whether it answers now. */
+  readonly attemptsMax?: number | undefined;
 }
 
 /** `ClientOptions` with everything decided. */

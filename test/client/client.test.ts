@@ -173,6 +173,18 @@ test('a cluster between leaders is asked again until it has one', async () => {
   expect(asked).toBe(4);
 });
 
+test('a call of one attempt tells at once what a call of many would wait out', async () => {
+  await using api = await ApiFixture.start();
+  await using client = await clientOf([api]);
+  api.vault.handlers.set('kv.put', () =>
+    Promise.reject(new StrongroomError('raft.no-leader', 'An election is under way')),
+  );
+  await expect(client.call('kv.put', secret, { attemptsMax: 1 })).rejects.toMatchObject({
+    code: 'raft.no-leader',
+  });
+  expect(api.vault.requests).toHaveLength(1);
+});
+
 test('giving up names what stood in the way', async () => {
   await using api = await ApiFixture.start();
   await using client = await clientOf([api]);

@@ -50,9 +50,9 @@ test.skipIf(disks !== undefined)(
       'faults-felt ok',
     ]);
     expect(faults.map((one) => one.error)).toEqual(faults.map(() => undefined));
-    // Who cannot sync its log ends by itself.
+    // Who cannot sync its log ends by itself, and is away until it was started again.
     const fault = faults.find((one) => one.fault === 'fsync-fails');
-    const until = fault?.healedAt ?? 0;
+    const until = fault?.healthyAt ?? 0;
     const during = samples.filter((one) => one.at > (fault?.effectiveAt ?? 0) && one.at < until);
     const nodes = during.flatMap((one) => one.observation.nodes);
     expect(nodes.some((one) => one.name === fault?.nodes[0] && !one.up)).toBe(true);
