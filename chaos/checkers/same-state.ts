@@ -22,8 +22,6 @@ export const sameState: Checker = {
   summary: 'at the end, full reads through every node tell the same',
   judges: [],
   async check({ cluster, signal }): Promise<Judgement> {
-    // Many calls at once listen to it.
-    setMaxListeners(0, signal);
     const client = await cluster.client();
     try {
       const { revision } = await client.call('kv.list', { mount: 'secret', path: '', limit: 1 });
@@ -66,6 +64,8 @@ export function reader(
   revision: number,
   signal: AbortSignal,
 ): Read {
+  // Many calls at once listen to it.
+  setMaxListeners(0, signal);
   const options = {
     address,
     signal,

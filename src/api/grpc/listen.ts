@@ -1,5 +1,9 @@
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TcpPort } from '../../lib/index.ts';
+import { widenReceiveWindow } from './receive-window.ts';
+
+/** 25 MB a second from a sender that is 160 ms away, there and back. */
+const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
  * Has a gRPC server take what comes in by a port. Dispose of the port after the server is shut down:
@@ -14,6 +18,7 @@ export function listenWith(
   address: string,
   purpose: string,
 ): Promise<TcpPort> {
+  widenReceiveWindow(server, RECEIVE_WINDOW_BYTES);
   const injector = server.createConnectionInjector(credentials);
   return TcpPort.open(address, purpose, (socket) => injector.injectConnection(socket));
 }
