@@ -10,7 +10,8 @@ import { readRecord } from '../../../../chaos/runner/read-record.ts';
 import type { LocalDocument } from '../../../../src/cli/local-cluster/start.ts';
 import { connect, type StrongroomClient } from '../../../../src/client/index.ts';
 
-const cli = new URL('../../../../dist/cli/main.js', import.meta.url).pathname;
+const root = new URL('../../../../', import.meta.url);
+const cli = new URL('dist/cli/main.js', root).pathname;
 const VOTERS = 3;
 const PORTS_A_NODE = 3;
 
@@ -170,12 +171,18 @@ process.kill(pid, signal);
 `,
     );
     const [first] = cluster.nodes;
+    // With no more than what its page says that a game day needs.
+    const page = readFileSync(new URL('docs/game-days/running-cluster.md', root), 'utf8');
+    const text = /```hcl\n([^`]*)```/.exec(page)?.[1] ?? '';
+    await client.call('policy.put', { name: 'game-day', policy: text });
+    const { token } = await client.call('token.create', { policies: ['game-day'] });
+    writeFileSync(file('game-day.token'), token, { mode: 0o600 });
     const hooked = target(
       'hooked',
       `cluster: ${cluster.clusterId}
 addresses: [${first?.grpcAddress}]
 ca-file: ${cluster.caFile}
-token-file: ${cluster.rootTokenFile}
+token-file: game-day.token
 nodes: [{ name: voter-1 }, { name: voter-2, host: two.example }, { name: voter-3 }]
 allow: [{ fault: pause, nodes: [voter-2] }]
 hooks:
