@@ -36,6 +36,8 @@ import { sealAnewForShares, shareSetOf } from './slots/shamir-slot.ts';
 import { describeSeal } from './status.ts';
 
 const NO_SHARES: ShareCounts = { shares: 0, threshold: 0 };
+/** An HSM that is well opens a slot in less; one that is silent is given up after half a minute only. */
+const SILENT_MS = 3_000;
 
 /** A seal over this node's slots and the cluster's records. */
 export function createSeal(options: SealOptions): Seal {
@@ -286,10 +288,13 @@ class NodeSeal implements Seal {
       await this.prove();
       return 'settled';
     }
-    const outcome = await this.unseal();
-    if (outcome.kind === 'waiting') {
-      this.#options.log.info({ reason: outcome.reason }, 'Waiting to unseal');
-    }
+    const { clock } = this.#options;
+    const waits = (reason: string) => this.#options.log.info({ reason }, 'Waiting to unseal');
+    const silent = clock.after(SILENT_MS, () => {
+      if (this.#root === undefined && !this.#stopped) waits(`no answer for ${SILENT_MS / 1000} s`);
+    });
+    const outcome = await this.unseal().finally(() => silent.cancel());
+    if (outcome.kind === 'waiting') waits(outcome.reason);
     return outcome.kind === 'waiting' ? 'try-again' : 'settled';
   }
 

@@ -7,10 +7,10 @@ import {
   type TokenAddress,
   type WrapMechanism,
 } from '../../src/hsm/index.ts';
-import { hex, utf8Bytes } from '../../src/lib/index.ts';
+import { deferred, hex, systemClock, utf8Bytes } from '../../src/lib/index.ts';
 import type { Pkcs11SlotConfig, Seal, SealOptions, SlotConfig } from '../../src/seal/index.ts';
 import { compilerInstalled, FaultyModule } from '../harness/faulty-module.ts';
-import { nodeSeal } from '../harness/seal.ts';
+import { nodeSeal, recordingLogger } from '../harness/seal.ts';
 import { MemorySealRecords } from '../harness/seal-records.ts';
 import { PIN, SoftHsm, softHsmInstalled, tokenOptions } from '../harness/softhsm.ts';
 import { spied, spyInstalled } from '../harness/spied-module.ts';
@@ -157,6 +157,25 @@ describe.skipIf(!softHsmInstalled)('a seal with HSM slots', () => {
     expect(restarted.status().reason).toContain('the key itself works');
     await seal.prove();
     expect(await restarted.unseal()).toMatchObject({ kind: 'unsealed' });
+  });
+
+  it('says that it waits while a slot does not answer at all', async () => {
+    await initialized([a()]);
+    const { promise: answered, resolve: answer } = deferred<void>();
+    const pin = pinFromFile(hsmA.pinFile());
+    const silent = { ...pin, read: () => answered.then(() => pin.read()) };
+    const { log, lines } = recordingLogger();
+    const hurried = {
+      ...systemClock,
+      after: (ms: number, action: () => void) => systemClock.after(ms / 30, action),
+    };
+    const seal = node([{ ...a(), pin: silent }], { log, clock: hurried });
+    seal.start();
+    await expect
+      .poll(() => lines.join())
+      .toContain('Waiting to unseal {"reason":"no answer for 3 s"}');
+    answer();
+    await expect.poll(() => seal.state()).toBe('unsealed');
   });
 
   it.skipIf(!compilerInstalled)(
