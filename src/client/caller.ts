@@ -1,4 +1,4 @@
-import { hex, StrongroomError } from '../lib/index.ts';
+import { deferred, hasCode, hex, StrongroomError } from '../lib/index.ts';
 import {
   anyMethods,
   decodeMessage,
@@ -73,14 +73,25 @@ export class Caller {
     const level = options.consistency?.kind;
     const isStaleFine = level !== undefined && level !== 'linearizable';
     const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? timeoutMs);
-    if (isStaleFine && region !== undefined && !this.#hasLearned) await this.learn();
-    const call = this.#wireCall(operation, encodeMessage(method.request, request), options);
-    const bytes = await this.#retrying({
-      call,
-      isStaleFine,
-      deadlineMs,
-      options,
-      tried: new Set(),
+    if (isStaleFine && region !== undefined && !this.#hasLearned)
+      await this.#learnWithin(
+        Math.min(clientBounds.connectMs, (deadlineMs - clock.monotonicMs()) / 2),
+      );
+    const encoded = encodeMessage(method.request, request);
+    const ask = () =>
+      this.#retrying({
+        call: this.#wireCall(operation, encoded, options),
+        isStaleFine,
+        deadlineMs,
+        options,
+        tried: new Set(),
+      });
+    const bytes = await ask().catch((error: unknown) => {
+      // The caller named no revision. What this client saw made is gone: the cluster was set up
+      // anew from a snapshot, and a client would be refused until it is restarted.
+      if (level !== 'eventual' || !hasCode(error, 'replication.unknown-revision')) throw error;
+      this.#seen = Math.min(this.#seen, Number(error.details['revision'] ?? 0));
+      return ask();
     });
     const response = readAnswer(operation, () => decodeMessage(method.response, bytes));
     this.saw(response['revision']);
@@ -96,6 +107,14 @@ export class Caller {
       this.#learning = undefined;
     });
     return this.#learning;
+  }
+
+  /** Who is asked without it is not the nearest, at worst. */
+  async #learnWithin(waitMs: number): Promise<void> {
+    const { promise, resolve } = deferred<void>();
+    const timer = this.settings.clock.after(waitMs, resolve);
+    await Promise.race([this.learn(), promise]);
+    timer.cancel();
   }
 
   async #learn(): Promise<void> {
@@ -140,6 +159,8 @@ export class Caller {
     const { call, options } = attempts;
     const attemptsMax = options.attemptsMax ?? clientBounds.attemptsMax;
     let last: StrongroomError | undefined;
+    /** The last failure that says more than that time ran out. */
+    let told: StrongroomError | undefined;
     for (let count = 0; count < attemptsMax; count++) {
       if (this.#closed) throw unreachable('the client was closed', { isSent: false });
       if (options.signal?.aborted === true) throw abortFailure(options.signal);
@@ -152,9 +173,11 @@ export class Caller {
         return response;
       } catch (error) {
         if (!(error instanceof StrongroomError) || !mayRetry(error, attempts)) throw error;
-        last = error;
+        const isLate = error.code === 'request.deadline-exceeded';
+        last = isLate ? lateFailure(call.operation, told) : error;
+        if (!isLate) told = error;
         if (count + 1 === attemptsMax) break;
-        await this.#beforeNext(node, error, attempts, count);
+        if (!(await this.#beforeNext(node, error, attempts, count))) break;
       }
     }
     throw last ?? lateFailure(call.operation);
@@ -175,33 +198,44 @@ export class Caller {
 
   async #askOnce(node: Node, attempts: Attempts, leftMs: number): Promise<Uint8Array> {
     const { call, options } = attempts;
-    const session = await node.session(leftMs);
-    // One node that hangs must not use up the time that another needs.
-    const isOnly = onceOnly.has(call.operation) || options.address !== undefined;
-    const timeoutMs = isOnly ? leftMs : Math.min(leftMs, clientBounds.attemptMs);
+    const session = await node.session(leftMs, options.signal);
+    const timeoutMs = patienceMs(attempts, attempts.deadlineMs - this.settings.clock.monotonicMs());
     const deadlineMs = Math.max(1, Math.ceil(timeoutMs));
     return session.call({ ...call, deadlineMs }, timeoutMs, options.signal);
   }
 
-  /** Notes what the failure says of the node, and waits where asking at once would not help. */
+  /**
+   * Notes what the failure says of the node, and waits where asking at once would not help.
+   * @returns false when no time is left for that.
+   */
   async #beforeNext(
     node: Node,
     error: StrongroomError,
     { deadlineMs, isStaleFine, options, tried }: Attempts,
     count: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { clock, random } = this.settings;
     if (isNodeAtFault(error)) this.nodes.failed(node);
     void this.learn();
     // The other nodes are asked at once; when all were, the cluster is given time, with jitter.
     const hasOthers = this.nodes.inOrder(isStaleFine).some((one) => !tried.has(one.target));
-    if (isNodeAtFault(error) && hasOthers && options.address === undefined) return;
+    if (isNodeAtFault(error) && hasOthers && options.address === undefined) return true;
     const ceilingMs = Math.min(clientBounds.backoffMsMax, clientBounds.backoffMsMin * 2 ** count);
     const askedMs = Number(error.details['retryAfterMs'] ?? 0);
     const waitMs = askedMs + ceilingMs / 2 + random.below(Math.ceil(ceilingMs / 2)) + 1;
-    if (clock.monotonicMs() + waitMs >= deadlineMs) throw error;
+    if (clock.monotonicMs() + waitMs >= deadlineMs) return false;
     await pause(waitMs, this.settings, options.signal);
+    return true;
   }
+}
+
+/** How long one attempt may take, with `leftMs` for it and all that may follow. */
+function patienceMs({ call, options }: Attempts, leftMs: number): number {
+  const { attemptMs } = clientBounds;
+  if (onceOnly.has(call.operation)) return leftMs;
+  // One node that hangs must not use up the time that another needs, or another connection to it.
+  if (options.address === undefined) return Math.min(leftMs, attemptMs);
+  return options.attemptsMax === 1 ? leftMs : Math.min(leftMs, Math.max(attemptMs, leftMs / 2));
 }
 
 /** Another node may well answer where this one did not. */

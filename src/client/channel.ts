@@ -8,8 +8,9 @@ import { type ClientSettings, clientBounds } from './options.ts';
 
 const common: ChannelOptions = {
   'grpc.max_receive_message_length': clientBounds.messageBytesMax,
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
+  // A call to one named node waits no longer than this on a connection that is dead and does not say.
+  'grpc.keepalive_time_ms': 5_000,
+  'grpc.keepalive_timeout_ms': 3_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
   // Retrying is ours: it needs the request id and the other nodes.
@@ -63,12 +64,17 @@ export function channelReady(channel: Client, target: string, waitMs: number): P
         case connectivityState.CONNECTING:
           transport.watchConnectivityState(state, until, (error) => {
             if (error === undefined) look();
-            else reject(refused(target, `no connection within ${Math.round(waitMs)} ms`));
+            else reject(noConnection(target, waitMs));
           });
       }
     };
     look();
   });
+}
+
+/** Nobody answered at all. */
+export function noConnection(target: string, waitMs: number) {
+  return refused(target, `no connection within ${Math.round(waitMs)} ms`);
 }
 
 function refused(target: string, why: string) {

@@ -50,11 +50,14 @@ export function unreachable(
   });
 }
 
-export function lateFailure(operation: string): StrongroomError {
+/** @param before what an earlier attempt was told: why the last one was not answered, most likely. */
+export function lateFailure(operation: string, before?: StrongroomError): StrongroomError {
+  const why = before === undefined ? '' : ` (before that: ${before.code}, ${before.message})`;
   return new StrongroomError(
     'request.deadline-exceeded',
-    `"${operation}" was not answered in time; a write may or may not have been made, retry it with the ` +
-      'same request id',
+    `"${operation}" was not answered in time${why}; a write may or may not have been made, retry it ` +
+      'with the same request id',
+    { cause: before },
   );
 }
 

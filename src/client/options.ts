@@ -84,6 +84,8 @@ export const clientBounds = {
   attemptsMax: 1_000,
   /** Longest silence of one node before another is asked. */
   attemptMs: 5_000,
+  /** A node that says nothing for so long after a call was called off is not there any more. */
+  silenceMs: 3_000,
   connectMs: 3_000,
   backoffMsMin: 20,
   backoffMsMax: 500,

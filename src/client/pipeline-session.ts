@@ -28,10 +28,16 @@ export class PipelineSession {
   #scheduled = false;
   #blocked = false;
   #ended = false;
+  readonly #onSilent: () => void;
+  /** Frames that came. */
+  #heard = 0;
+  #silence: Timer | undefined;
 
-  constructor(channel: Client, target: string, clock: Clock) {
+  /** @param onSilent its connection is to be left: nothing comes by it any more. */
+  constructor(channel: Client, target: string, clock: Clock, onSilent: () => void) {
     this.#target = target;
     this.#clock = clock;
+    this.#onSilent = onSilent;
     this.#stream = channel.makeBidiStreamRequest<Buffer, Buffer>(
       open.path,
       (bytes) => bytes,
@@ -122,6 +128,7 @@ export class PipelineSession {
   }
 
   #onAnswers(bytes: Buffer): void {
+    this.#heard++;
     let answers: readonly messages.PipelineAnswer[];
     try {
       ({ answers } = decodeMessage(open.response, bytes));
@@ -150,14 +157,34 @@ export class PipelineSession {
       this.#inFlight.delete(id);
       this.#cancelled.push(id);
       this.#schedule();
+      this.#expectSign();
       break;
     }
     pending.reject(failure);
   }
 
+  /**
+   * A node answers at once what was called off. One that says nothing at all is not there any more,
+   * though its connection seems to be: whatever else would be asked here would be lost with it.
+   */
+  #expectSign(): void {
+    if (this.#silence !== undefined || this.#ended) return;
+    const heard = this.#heard;
+    const look = () => {
+      this.#silence = undefined;
+      if (this.#ended || this.#heard !== heard) return;
+      this.#end(lost(this.#target, true));
+      this.#stream.cancel();
+      this.#onSilent();
+    };
+    // Timers run before sockets are read: what came while this process stood still is read first.
+    this.#silence = this.#clock.after(clientBounds.silenceMs, () => setImmediate(look));
+  }
+
   #end(failure: StrongroomError): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#silence?.cancel();
     const waiting = [...this.#inFlight.values(), ...this.#queue];
     this.#inFlight.clear();
     this.#queue = [];
