@@ -4,7 +4,7 @@ import {
   type ServiceDefinition,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { type Clock, type Random, SystemRandom, type TcpPort } from '../../lib/index.ts';
+import { type Clock, deferred, type Random, SystemRandom, type TcpPort } from '../../lib/index.ts';
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import { type AnyMethod, anyMethods } from '../../wire/index.ts';
@@ -82,10 +82,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       for (const port of ports) port.stopAccepting();
       endStreams(open.scopes);
       for (const pipeline of open.pipelines) pipeline.stop();
-      const grace = clock.after(graceMs, () => server.forceShutdown());
-      await new Promise<void>((resolve) => {
-        server.tryShutdown(() => resolve());
+      const { promise: shut, resolve } = deferred<void>();
+      const grace = clock.after(graceMs, () => {
+        server.forceShutdown();
+        // gRPC does not call back for a connection that is lost in this very moment.
+        resolve();
       });
+      server.tryShutdown(() => resolve());
+      await shut;
       grace.cancel();
       for (const port of ports) port[Symbol.dispose]();
     },
