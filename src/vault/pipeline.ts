@@ -22,6 +22,8 @@ export const REQUESTS_IN_FLIGHT_MAX = 10_000;
 /** A hand-over of leadership has succeeded or was given up by then. */
 const MOVE_MS = 1_000;
 const MOVE_PAUSE_MS = 20;
+/** A node that leads and still refuses what came back to it says so after this: another may know more. */
+const MOVES_MS = 3 * MOVE_MS;
 
 /** A face's request, handled. */
 export class Pipeline {
@@ -30,6 +32,8 @@ export class Pipeline {
   readonly #runner: TransactionRunner;
   readonly #writes: WriteRunner;
   readonly #turns: TurnBudget;
+  /** Since when requests are on the move: one may come back here again and again. */
+  readonly #moving = new WeakMap<VaultRequest, number>();
   #inFlight = 0;
 
   constructor(parts: PipelineParts) {
@@ -140,7 +144,7 @@ export class Pipeline {
           : await this.#writes.run(authorised);
     } catch (error) {
       await this.#parts.auditor.response(audited, undefined, error);
-      if (mayMove(error, operation, caller)) return this.#move(request);
+      if (mayMove(error, operation, caller)) return this.#move(request, error);
       throw error;
     }
     await this.#parts.auditor.response(audited, answer);
@@ -151,8 +155,11 @@ export class Pipeline {
    * Leadership went elsewhere before anything was written, and so does the request: whoever asks any
    * node for a write sees a pause when leadership is handed over, not a failure.
    */
-  async #move(request: VaultRequest): Promise<Plain> {
+  async #move(request: VaultRequest, refusal: unknown): Promise<Plain> {
     const { backend, clock } = this.#parts;
+    const sinceMs = this.#moving.get(request) ?? clock.monotonicMs();
+    if (clock.monotonicMs() - sinceMs >= MOVES_MS) throw refusal;
+    this.#moving.set(request, sinceMs);
     // While it is being handed over, this node leads on and takes no writes.
     for (let waitedMs = 0; backend.isLeader() && waitedMs < MOVE_MS; waitedMs += MOVE_PAUSE_MS) {
       throwIfAborted(request.signal);

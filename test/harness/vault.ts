@@ -37,6 +37,7 @@ import {
   ROOT_NAMESPACE,
   type RunningVault,
   type SealPort,
+  type VaultAnswer,
   type VaultBackend,
   type VaultOptions,
   type VaultRequest,
@@ -103,6 +104,8 @@ export interface VaultFixture extends AsyncDisposable {
     auditFails: boolean;
     /** Runs before each commit, once: to come in between. */
     beforeCommit: (() => Promise<void>) | undefined;
+    /** Where requests are forwarded to; nowhere when absent. */
+    forward: ((request: VaultRequest) => Promise<VaultAnswer>) | undefined;
     /** The next commit is made, but its proposer never learns of it. */
     loseNextResult: boolean;
     /** The next destruction of a namespace key fails. */
@@ -143,6 +146,7 @@ export async function startVault(
     leader: true,
     auditFails: false,
     beforeCommit: undefined,
+    forward: undefined,
     loseNextResult: false,
     failNextDestroy: false,
   };
@@ -173,6 +177,7 @@ export async function startVault(
     },
     forward(request) {
       forwarded.push(request);
+      if (set.forward !== undefined) return set.forward(request);
       return Promise.resolve({ payload: { forwarded: true } });
     },
     namespaceKeys: {

@@ -62,6 +62,23 @@ describe('a request', () => {
       expect(v.forwarded.map((one) => one.operation)).toEqual(['kv.put']);
     });
 
+    it('is refused in the end where a node leads and takes no write, however often it is asked', async () => {
+      let refusals = 0;
+      // Refused again each time that it comes back, as it does to a node that leads.
+      const refuse = async () => {
+        refusals++;
+        v.set.beforeCommit = refuse;
+        throw new StrongroomError('raft.not-leader', 'Cannot propose here');
+      };
+      v.set.beforeCommit = refuse;
+      v.set.forward = (request) => v.vault.handle(request);
+      const moving = setInterval(() => v.clock.advance(20), 1);
+      expect(await v.codeOf('kv.put', put)).toBe('raft.not-leader');
+      clearInterval(moving);
+      v.set.beforeCommit = undefined;
+      expect(refusals).toBeGreaterThan(2);
+    });
+
     it('fails when a use of its token was taken for it, or it was called off', async () => {
       const token = await v.tokenWith('path "*" { policy = "write" }', { numUses: 9 });
       let commits = 0;
