@@ -1,4 +1,4 @@
-import type { Consistency, RestoreOptions } from '../client/index.ts';
+import type { Consistency, RestoreOptions, WatchOptions } from '../client/index.ts';
 
 /** Where and as whom a command talks to the cluster. */
 export interface Target {
@@ -27,6 +27,7 @@ export interface ApiClient extends AsyncDisposable {
   watch(
     request: { readonly mount: string; readonly path: string; readonly afterRevision: number },
     signal: AbortSignal,
+    options: WatchOptions,
   ): AsyncIterable<{ readonly events: readonly Payload[]; readonly revision: number }>;
   saveSnapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** @returns the revision after it. */

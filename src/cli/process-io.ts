@@ -40,8 +40,9 @@ async function connectTo(target: Target): Promise<ApiClient> {
   });
   return {
     call: (operation, payload, options) => client.call(operation, payload, options),
-    watch: async function* (request, signal) {
-      for await (const { events, revision } of client.watch(request, { signal })) {
+    watch: async function* (request, signal, options) {
+      const told = client.watch(request, { signal, ...options });
+      for await (const { events, revision } of told) {
         yield { events: events.map((event) => ({ ...event })), revision };
       }
     },

@@ -8,6 +8,7 @@ import {
   restoreSnapshot,
   saveSnapshot,
   type WatchBatch,
+  type WatchOptions,
   type WatchRequest,
   watch,
 } from './streams.ts';
@@ -26,8 +27,13 @@ export interface StrongroomClient extends AsyncDisposable {
     request: RequestOf<Name>,
     options?: CallOptions,
   ): Promise<ResponseOf<Name>>;
-  /** Changes below a path, resumed after a broken connection without loss. Ends with the signal. */
-  watch(request: WatchRequest, options?: CallOptions): AsyncIterable<WatchBatch>;
+  /**
+   * Changes below a path, resumed after a broken connection without loss. Ends with the signal.
+   *
+   * @throws StrongroomError the node's failure; or the last one, when no node at all has begun to
+   *   tell within the call's time.
+   */
+  watch(request: WatchRequest, options?: CallOptions & WatchOptions): AsyncIterable<WatchBatch>;
   /** A snapshot of the cluster, as the bytes of a file. */
   saveSnapshot(options?: CallOptions): AsyncIterable<Uint8Array>;
   /** @returns the revision after it. */
@@ -75,7 +81,10 @@ class Session implements StrongroomClient {
     return this.#caller.call(operation, request, options) as Promise<ResponseOf<Name>>;
   }
 
-  watch(request: WatchRequest, options: CallOptions = {}): AsyncIterable<WatchBatch> {
+  watch(
+    request: WatchRequest,
+    options: CallOptions & WatchOptions = {},
+  ): AsyncIterable<WatchBatch> {
     return watch(this.#caller, request, options);
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type Client, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { deferred, StrongroomError } from '../lib/index.ts';
+import { type Clock, deferred, type Random, StrongroomError } from '../lib/index.ts';
 import { decodeMessage, encodeMessage, methods } from '../wire/index.ts';
 import type { Caller } from './caller.ts';
 import { abortFailure, failureOfCall, unreachable } from './failures.ts';
@@ -26,21 +26,38 @@ export interface WatchBatch {
   readonly revision: number;
 }
 
+/** What a watcher may want to hear of the connection. */
+export interface WatchOptions {
+  /** Told at the first failure: it is tried again until it is well, unless no node ever answered. */
+  readonly onInterrupted?: (failure: StrongroomError) => void;
+  /** Told when a node answers after that. */
+  readonly onResumed?: () => void;
+}
+
 const bytesAsTheyAre = (bytes: Buffer) => bytes;
 
-/** Told complete, in order, each once, over as many connections as it takes. */
+/**
+ * Told complete, in order, each once, over as many connections as it takes. Only the first one has to
+ * come about within the call's time: whoever has watched goes on waiting.
+ */
 export async function* watch(
   caller: Caller,
   request: WatchRequest,
-  options: CallOptions,
+  options: CallOptions & WatchOptions,
 ): AsyncGenerator<WatchBatch> {
-  const { clock, random } = caller.settings;
+  const { clock, random, timeoutMs } = caller.settings;
+  const untilMs = clock.monotonicMs() + (options.timeoutMs ?? timeoutMs);
   let afterRevision = request.afterRevision ?? 0;
   let failures = 0;
+  let isInterrupted = false;
+  let hasHeard = false;
   const isOver = () => options.signal?.aborted === true;
   while (!isOver()) {
     try {
       for await (const batch of watchOnce(caller, { ...request, afterRevision }, options)) {
+        if (isInterrupted) options.onResumed?.();
+        isInterrupted = false;
+        hasHeard = true;
         failures = 0;
         afterRevision = Math.max(afterRevision, batch.revision);
         caller.saw(batch.revision);
@@ -49,16 +66,20 @@ export async function* watch(
     } catch (error) {
       if (isOver()) return;
       if (!(error instanceof StrongroomError) || error.traits.retry === 'never') throw error;
+      if (!hasHeard && clock.monotonicMs() >= untilMs) throw error;
+      if (!isInterrupted) options.onInterrupted?.(error);
+      isInterrupted = true;
     }
-    const ceilingMs = Math.min(
-      clientBounds.backoffMsMax,
-      clientBounds.backoffMsMin * 2 ** failures,
-    );
+    await pauseAfter(failures, clock, random);
     failures = Math.min(failures + 1, 16);
-    await new Promise<void>((resolve) => {
-      clock.after(random.below(Math.ceil(ceilingMs)) + 1, resolve);
-    });
   }
+}
+
+function pauseAfter(failures: number, clock: Clock, random: Random): Promise<void> {
+  const ceilingMs = Math.min(clientBounds.backoffMsMax, clientBounds.backoffMsMin * 2 ** failures);
+  return new Promise((resolve) => {
+    clock.after(random.below(Math.ceil(ceilingMs)) + 1, resolve);
+  });
 }
 
 async function* watchOnce(

@@ -71,6 +71,9 @@ export async function* watchSecrets(
   const from = (
     request.afterRevision === 0 ? backend.store.revision + 1 : request.afterRevision + 1
   ) as Revision;
+  // At once: whoever watches knows that it does, and where to go on when it is cut off before the
+  // first change. From "now" it would miss what happens until then.
+  yield { events: [], revision: from - 1 };
   for await (const batch of backend.store.watch(prefix, from, request.signal)) {
     const watcher = authorise();
     const barrier = records.barrier();

@@ -457,6 +457,15 @@ describe('the rest', () => {
     expect(JSON.parse(json.out)).toEqual(events[0]);
   });
 
+  it('watch tells beside its output that it waits for a node, and when it goes on', async () => {
+    const interrupted = new StrongroomError('client.unreachable', 'Nobody\u001b answers');
+    const { out, err } = await run(['watch', 'secret/team'], {}, { events: [], interrupted });
+    expect(out).toBe('');
+    expect(err).toBe(
+      'Waiting for a node: Nobody\\x1b answers\nWatching again, nothing was missed\n',
+    );
+  });
+
   it('audit verify says by its status whether the log is whole', async () => {
     const file = join(temporaryFolder(), 'audit.log');
     writeFileSync(file, '{"sequence":1,"previous":"00"}\n');

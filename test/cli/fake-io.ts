@@ -5,6 +5,7 @@ import {
   runCli,
   type Target,
 } from '../../src/cli/index.ts';
+import type { StrongroomError } from '../../src/lib/index.ts';
 
 export interface Run {
   readonly status: number;
@@ -23,6 +24,8 @@ export interface World {
   readonly isTerminal?: boolean;
   readonly homeDir?: string;
   readonly events?: readonly Payload[];
+  /** A watch meets this before its first event. */
+  readonly interrupted?: StrongroomError;
   readonly snapshot?: readonly Uint8Array[];
   readonly signal?: AbortSignal;
 }
@@ -43,7 +46,11 @@ export async function run(
       if (answer === undefined) throw new Error(`No answer was prepared for ${operation}`);
       return typeof answer === 'function' ? answer(payload) : answer;
     },
-    async *watch() {
+    async *watch(_request, _signal, { onInterrupted, onResumed }) {
+      if (world.interrupted !== undefined) {
+        onInterrupted?.(world.interrupted);
+        onResumed?.();
+      }
       yield { events: world.events ?? [], revision: 1 };
     },
     async *saveSnapshot() {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { connect, type WatchBatch } from '../../src/client/index.ts';
 import { StrongroomError } from '../../src/lib/index.ts';
 import type { SecretEvent } from '../../src/vault/index.ts';
@@ -56,6 +56,42 @@ test('a watch that cannot be made good again fails with the code of the node', a
   };
   const told = client.watch({ mount: 'm', path: '' })[Symbol.asyncIterator]().next();
   await expect(told).rejects.toMatchObject({ code: 'auth.permission-denied' });
+});
+
+test('a watch that no node ever answers ends with the reason, within its time', async () => {
+  const down = await ApiFixture.start();
+  await down[Symbol.asyncDispose]();
+  await using client = await clientOf(down);
+  const reasons: string[] = [];
+  const onInterrupted = ({ code }: StrongroomError) => reasons.push(code);
+  const request = { mount: 'm', path: '' };
+  const told = client.watch(request, { timeoutMs: 300, onInterrupted })[Symbol.asyncIterator]();
+  await expect(told.next()).rejects.toMatchObject({ code: 'client.unreachable' });
+  expect(reasons).toEqual(['client.unreachable']);
+});
+
+test('a watch that has begun waits for a node longer than that, and says when it goes on', async () => {
+  const vault = new FakeVault();
+  const first = await ApiFixture.start({}, { vault });
+  await using client = await clientOf(first);
+  vault.tell(batch(1));
+  vault.tell(batch(2));
+  const life: string[] = [];
+  const options = {
+    timeoutMs: 1,
+    onInterrupted: () => life.push('interrupted'),
+    onResumed: () => life.push('resumed'),
+  };
+  const request = { mount: 'm', path: '', afterRevision: 1 };
+  const told = client.watch(request, options)[Symbol.asyncIterator]();
+  expect((await told.next()).value).toMatchObject({ revision: 2 });
+  const next = told.next();
+  await first[Symbol.asyncDispose]();
+  await vi.waitFor(() => expect(life).toEqual(['interrupted']));
+  await using _again = await ApiFixture.start({}, { vault, address: first.address });
+  vault.tell(batch(3));
+  expect((await next).value).toMatchObject({ revision: 3 });
+  expect(life).toEqual(['interrupted', 'resumed']);
 });
 
 test('a snapshot comes and goes in chunks, byte for byte', async () => {

@@ -7,14 +7,8 @@ beforeEach(async () => {
 });
 afterEach(() => v[Symbol.asyncDispose]());
 
-/** The first batch that a watch tells, or the code it fails with. */
-async function watched(
-  afterRevision: number,
-  mount = 'secret',
-  token = v.rootToken,
-): Promise<unknown> {
-  const stop = new AbortController();
-  const watch = v.vault.watch({
+function watch(afterRevision: number, signal: AbortSignal, mount = 'secret', token = v.rootToken) {
+  return v.vault.watch({
     namespace: '',
     token,
     mount,
@@ -23,10 +17,16 @@ async function watched(
     consistency: undefined,
     correlationId: 'test',
     remoteAddress: '192.0.2.1',
-    signal: stop.signal,
+    signal,
   });
+}
+
+/** The first changes that a watch tells, or the code it fails with. */
+async function watched(afterRevision: number, mount?: string, token?: string): Promise<unknown> {
+  const stop = new AbortController();
   try {
-    for await (const { events } of watch) return events.map((event) => event.path);
+    for await (const { events } of watch(afterRevision, stop.signal, mount, token))
+      if (events.length > 0) return events.map((event) => event.path);
     return 'ended';
   } catch (error) {
     return (error as { code: string }).code;
@@ -34,6 +34,18 @@ async function watched(
     stop.abort();
   }
 }
+
+describe('a watch', () => {
+  it('says at once from where on it tells, so that one that is cut off before a change misses none', async () => {
+    const stop = new AbortController();
+    const told = watch(0, stop.signal)[Symbol.asyncIterator]();
+    const { revision } = v.store;
+    expect((await told.next()).value).toEqual({ events: [], revision });
+    stop.abort();
+    await v.call('kv.put', { mount: 'secret', path: 'a', data: json({}) });
+    expect(await watched(revision)).toEqual(['a']);
+  });
+});
 
 describe('a watch that resumes', () => {
   it('after a revision that was made tells what came after it', async () => {

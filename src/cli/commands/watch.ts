@@ -21,7 +21,12 @@ export function watchCommand(act: Act): Command {
         const place = secretPath(argument, options.text('mount'));
         const client = await session.client();
         const afterRevision = options.number('after') ?? 0;
-        for await (const batch of client.watch({ ...place, afterRevision }, io.signal)) {
+        const told = client.watch({ ...place, afterRevision }, io.signal, {
+          onInterrupted: ({ message }) =>
+            io.err(`Waiting for a node: ${safeForTerminal(message)}\n`),
+          onResumed: () => io.err('Watching again, nothing was missed\n'),
+        });
+        for await (const batch of told) {
           for (const event of batch.events) {
             io.out(
               session.format === 'table'
