@@ -71,10 +71,12 @@ export function openStream<Request extends object, Response extends object>(
     'grpc.max_receive_message_length': PEER_MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': PEER_MESSAGE_BYTES_MAX,
     'grpc.enable_retries': 0,
-    // A peer that vanished without a word is noticed about when an election is over, not after TCP's
-    // minutes: what was asked of it is asked elsewhere then.
+    // A peer that vanished without a word is noticed well within a client's patience with one node, not
+    // after TCP's minutes: what was asked of it is asked elsewhere then. A healthy peer is not lost when
+    // its loop, or this one, was busy for a second or two: an answer that has come meanwhile is read
+    // only after the timer that waits for it has run.
     'grpc.keepalive_time_ms': 500,
-    'grpc.keepalive_timeout_ms': 1000,
+    'grpc.keepalive_timeout_ms': 2500,
     'grpc.keepalive_permit_without_calls': 1,
     // Every stream has a connection of its own, so a new one does not inherit an old one's backoff.
     'grpc.use_local_subchannel_pool': 1,

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TcpProxy } from '../../chaos/grounds/processes/tcp-proxy.ts';
 import {
   type Cancellation,
@@ -112,6 +112,43 @@ describe('forwarding', () => {
     proxy.set({ kind: 'stall' });
     expect(await lost).toMatchObject({ code: 'replication.outcome-unknown' });
   }, 15_000);
+
+  it('does not lose a peer because either was busy for more than a second', async () => {
+    const arrived = deferred<void>();
+    const gate = deferred<void>();
+    await using server = await listen([
+      serverOf(async (request) => {
+        arrived.resolve();
+        await gate.promise;
+        return request;
+      }),
+    ]);
+    await using client = clientTo(server.port);
+    const answer = send(client, 'write');
+    await arrived.promise;
+    // In the first stall the next ping falls due; the second begins right after it was sent.
+    for (let stall = 0; stall < 2; stall++) {
+      const until = performance.now() + 1_300;
+      while (performance.now() < until);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    gate.resolve();
+    expect(await answer).toBe('write');
+  });
+
+  it('asks for a read index again when a round got no answer, and tells those who waited', async () => {
+    let asked = 0;
+    const readIndex = () => (++asked === 1 ? new Promise<number>(() => {}) : Promise.resolve(7));
+    await using server = await listen([serverOf(async (request) => request, readIndex)]);
+    await using client = clientTo(server.port);
+    const lost = client.readIndex(node(2), { signal: never });
+    lost.catch(() => {});
+    await vi.waitFor(() => expect(asked).toBe(1));
+    const next = client.readIndex(node(2), { signal: never });
+    await expect(lost).rejects.toMatchObject({ code: 'replication.unreachable' });
+    expect(await next).toBe(7);
+  });
 
   it('connects again once the other side is back', async () => {
     await using server = await listen([serverOf(async (request) => request)]);

@@ -105,6 +105,7 @@ export class ReadRounds {
     }
     this.#waiting = [];
     this.#rounds.clear();
+    this.#readers = 0;
   }
 
   #keepPatient(readers: readonly Reader[], now: number): Reader[] {

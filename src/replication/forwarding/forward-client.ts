@@ -1,5 +1,5 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import { type Cancellation, type Clock, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, type Clock, LinkedCancel, StrongroomError } from '../../lib/index.ts';
 import type { NodeId, SelfIdentity } from '../../raft/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { SharedRound } from '../shared-round.ts';
@@ -20,6 +20,7 @@ export interface ForwardClientOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 3000;
+const READ_INDEX_MS = 3000;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2000;
 
@@ -80,10 +81,29 @@ export class ForwardClient implements AsyncDisposable {
       failures: 0,
       retryAtMs: Number.NEGATIVE_INFINITY,
       lastError: undefined,
-      readIndex: new SharedRound(async () => await this.#linkTo(node).readIndex(this.#stop.signal)),
+      readIndex: new SharedRound(() => this.#askReadIndex(node)),
     };
     this.#peers.set(node, peer);
     return peer;
+  }
+
+  /** A round that gets no answer must not hold up the next. */
+  async #askReadIndex(node: NodeId): Promise<number> {
+    using limit = new LinkedCancel(this.#stop.signal);
+    const timer = this.#options.clock.after(READ_INDEX_MS, () =>
+      limit.abort(
+        new StrongroomError(
+          'replication.unreachable',
+          `Node ${node} has confirmed no read index within ${READ_INDEX_MS} ms`,
+          { details: { node } },
+        ),
+      ),
+    );
+    try {
+      return await this.#linkTo(node).readIndex(limit);
+    } finally {
+      timer.cancel();
+    }
   }
 
   #linkTo(node: NodeId): ForwardLink {
