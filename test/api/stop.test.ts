@@ -27,6 +27,6 @@ describe('an API server that stops', () => {
     await using client = await connectClient({ addresses: [way.address], ca, token: 't' });
     await client.call('kv.put', { path: 'x', data: new Uint8Array() });
     way.cut();
-    await fixture.server.stop(0);
+    await expect(fixture.server.stop(0)).resolves.toBeUndefined();
   });
 });
