@@ -1,13 +1,6 @@
-import {
-  decodeData,
-  decodeHistory,
-  encodeData,
-  encodeHistory,
-  encodeRange,
-  type KeyRange,
-} from './codec/records.ts';
+import { decodeData, encodeData, encodeRange, type KeyRange } from './codec/records.ts';
 import { keyText } from './disk/layer.ts';
-import { dataKey, expiryKey, historyKey, tombstoneKey } from './disk/places.ts';
+import { dataKey, expiryKey, tombstoneKey } from './disk/places.ts';
 import type { Tables } from './disk/tables.ts';
 import { ABSENT, deadlineIn, type Head, type HeadCache, headOf, revisionIn } from './head-cache.ts';
 import type { History } from './history.ts';
@@ -61,7 +54,9 @@ export const NOTHING: Omit<Applied, 'result'> = {
  */
 export function applyTransaction(state: ApplyState, tx: Transaction, revision: number): Applied {
   const former = tx.requestId && state.history.revisionOf(tx.requestId);
-  if (former !== undefined) return unchanged(replayed(state, former));
+  if (tx.requestId !== undefined && former !== undefined) {
+    return unchanged(replayed(state, tx.requestId, former));
+  }
   const conflict = findConflict(state, tx);
   if (conflict !== undefined) return unchanged({ kind: 'conflict', key: conflict });
   const { puts, deletes, ranges, rewraps } = settleWrites(tx.writes);
@@ -185,26 +180,15 @@ function remember(
 ): void {
   if (tx.requestId === undefined && keys.length === 0 && ranges.length === 0) return;
   const requestId = tx.requestId ?? new Uint8Array();
-  const record = { requestId, receipt: tx.receipt, keys, ranges };
-  const place = historyKey(revision);
-  const bytes = encodeHistory(place, record);
-  state.tables.put(place, revision, bytes);
-  state.history.add(revision, record, bytes);
+  state.history.add(revision, { requestId, receipt: tx.receipt, keys, ranges });
 }
 
-/** The receipt of the transaction that was applied at `revision`. */
-export function receiptAt(tables: Tables, revision: number): Uint8Array | undefined {
-  const place = historyKey(revision);
-  const bytes = tables.get(place);
-  return bytes && decodeHistory(place, bytes).receipt?.slice();
-}
-
-function replayed(state: ApplyState, former: number): TransactionResult {
+function replayed(state: ApplyState, requestId: Uint8Array, former: number): TransactionResult {
   return {
     kind: 'committed',
     revision: former as Revision,
     replayed: true,
-    receipt: receiptAt(state.tables, former),
+    receipt: state.history.receiptOf(requestId, (place) => state.tables.get(place)),
   };
 }
 

@@ -1,11 +1,15 @@
-import { decodeHistory, type HistoryRecord, type KeyRange } from './codec/records.ts';
+import { decodeHistory, encodeHistory, type HistoryRecord } from './codec/history-block.ts';
+import type { KeyRange } from './codec/records.ts';
 import { keyText } from './disk/layer.ts';
 import type { PhysicalView } from './disk/physical-view.ts';
-import { historyKey, numberIn, places, wholePlace } from './disk/places.ts';
+import { places, wholePlace } from './disk/places.ts';
+import { HistoryBlocks, openBlock } from './history-blocks.ts';
 import type { HistoryLimits } from './limits.ts';
 
 interface Past {
   readonly revision: number;
+  /** See `HistoryBlocks`. */
+  readonly block: number;
   readonly requestId: string | undefined;
   /** Undefined once range reads this old conflict anyway. */
   change: Uint8Array | undefined;
@@ -25,7 +29,8 @@ const SLACK = 4096;
  */
 export class History {
   readonly #limits: HistoryLimits;
-  readonly #byRequest = new Map<string, number>();
+  readonly #blocks = new HistoryBlocks();
+  readonly #byRequest = new Map<string, Past>();
   #past: Past[] = [];
   /** The first of `#past` that counts, and the first that still has its change. */
   #first = 0;
@@ -39,20 +44,33 @@ export class History {
     this.#limits = limits;
   }
 
-  /** Reads back what the last process had. */
+  /** Reads back what the last process had at entry `index`. */
   static async load(
     limits: HistoryLimits,
     view: PhysicalView,
-    changeFloor: number,
+    { index, changeFloor }: { readonly index: number; readonly changeFloor: number },
   ): Promise<History> {
     const history = new History(limits);
     history.#changeFloor = changeFloor;
-    for await (const page of view.pages({ ...wholePlace(places.history), pageSize: 1000 })) {
-      for (const { key, bytes } of page) {
-        history.add(numberIn(key), decodeHistory(key, bytes), bytes);
-      }
+    const oldest = index - limits.requestRevisions;
+    for await (const page of view.pages({ ...wholePlace(places.history), pageSize: 100 })) {
+      for (const { key, bytes } of page) history.#takeBack(openBlock(key, bytes), oldest);
     }
     return history;
+  }
+
+  /** Of a block whose first entries are forgotten already only the others count. */
+  #takeBack(entries: ReturnType<typeof openBlock>, oldest: number): void {
+    const block = entries[0]?.revision ?? 0;
+    const copies = entries.map(({ revision, encoded }) => ({
+      revision,
+      encoded: this.#copy(encoded),
+    }));
+    this.#blocks.resume(copies);
+    for (const [at, { revision, record }] of entries.entries()) {
+      const { encoded = new Uint8Array() } = copies[at] ?? {};
+      if (revision > oldest) this.#note(block, revision, record, encoded);
+    }
   }
 
   /** Range reads at revisions below this one conflict. */
@@ -62,7 +80,17 @@ export class History {
 
   /** The revision of an earlier transaction with this id. */
   revisionOf(requestId: Uint8Array): number | undefined {
-    return this.#byRequest.get(keyText(requestId));
+    return this.#byRequest.get(keyText(requestId))?.revision;
+  }
+
+  /** The receipt of the transaction with this id; `read` looks into the tables. */
+  receiptOf(
+    requestId: Uint8Array,
+    read: (place: Buffer) => Uint8Array | undefined,
+  ): Uint8Array | undefined {
+    const past = this.#byRequest.get(keyText(requestId));
+    const encoded = past && this.#blocks.find(past.block, past.revision, read);
+    return encoded && decodeHistory(encoded).receipt?.slice();
   }
 
   /** A key in `range` that changed after `revision`, or the range's start when that is too long ago. */
@@ -71,27 +99,42 @@ export class History {
     for (let at = this.#past.length - 1; at >= this.#firstChange; at--) {
       const past = this.#past[at];
       if (past === undefined || past.revision <= revision) return undefined;
-      const key =
-        past.change && touched(decodeHistory(historyKey(past.revision), past.change), range);
+      const key = past.change && touched(decodeHistory(past.change), range);
       if (key !== undefined) return key;
     }
     return undefined;
   }
 
-  /** A copy of `encoded` is kept, and read again only when a range read asks for what changed. */
-  add(revision: number, record: HistoryRecord, encoded: Uint8Array): void {
+  /** A copy is kept, and read again only when a range read asks for what changed. */
+  add(revision: number, record: HistoryRecord): void {
+    const encoded = this.#copy(encodeHistory(record));
+    this.#note(this.#blocks.add({ revision, encoded }), revision, record, encoded);
+  }
+
+  /** About what `settle` would return. */
+  get unsettledBytes(): number {
+    return this.#blocks.changedBytes;
+  }
+
+  /** Records for the tables: all that was added, and is not there yet. */
+  settle(): ReturnType<HistoryBlocks['settle']> {
+    return this.#blocks.settle();
+  }
+
+  #note(block: number, revision: number, record: HistoryRecord, encoded: Uint8Array): void {
     const requestId = record.requestId.length > 0 ? keyText(record.requestId) : undefined;
-    if (requestId !== undefined) this.#byRequest.set(requestId, revision);
-    if (revision <= this.#changeFloor) {
-      this.#firstChange = this.#past.length + 1;
-      this.#past.push({ revision, requestId, change: undefined, changeBytes: 0 });
-      return;
-    }
+    const isOld = revision <= this.#changeFloor;
     let changeBytes = 0;
-    for (const key of record.keys) changeBytes += key.length;
-    for (const range of record.ranges) changeBytes += range.start.length + range.end.length;
+    if (!isOld) {
+      for (const key of record.keys) changeBytes += key.length;
+      for (const range of record.ranges) changeBytes += range.start.length + range.end.length;
+    }
+    const change = isOld ? undefined : encoded;
+    const past = { revision, block, requestId, change, changeBytes };
+    if (requestId !== undefined) this.#byRequest.set(requestId, past);
+    if (isOld) this.#firstChange = this.#past.length + 1;
     this.#changeBytes += changeBytes;
-    this.#past.push({ revision, requestId, change: this.#copy(encoded), changeBytes });
+    this.#past.push(past);
   }
 
   /** What was encoded stands among things that soon go, and would keep the memory of them all. */
@@ -114,7 +157,8 @@ export class History {
     for (; this.#first < this.#past.length; this.#first++) {
       const past = this.#past[this.#first];
       if (past === undefined || past.revision > index - this.#limits.requestRevisions) break;
-      dropped.push(historyKey(past.revision));
+      const isLast = this.#past[this.#first + 1]?.block !== past.block;
+      if (isLast) dropped.push(this.#blocks.drop(past.block));
       if (past.requestId !== undefined) this.#byRequest.delete(past.requestId);
     }
     if (this.#first > SLACK) {

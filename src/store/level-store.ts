@@ -8,7 +8,7 @@ import type {
   Term,
 } from '../raft/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { type Applied, applyTransaction, NOTHING, receiptAt } from './apply-transaction.ts';
+import { type Applied, applyTransaction, NOTHING } from './apply-transaction.ts';
 import type { KeyRange } from './codec/records.ts';
 import { decodeTransaction } from './codec/transaction-codec.ts';
 import { LevelDisk } from './disk/level-disk.ts';
@@ -158,7 +158,8 @@ export class LevelStore implements Store {
     const { history, tables } = this.#state;
     const revision = history.revisionOf(requestId);
     if (revision === undefined) return undefined;
-    return { revision: revision as Revision, receipt: receiptAt(tables, revision) };
+    const receipt = history.receiptOf(requestId, (place) => tables.get(place));
+    return { revision: revision as Revision, receipt };
   }
 
   async expired(nowMs: number, limit: number): Promise<readonly ExpiredKey[]> {
@@ -179,6 +180,7 @@ export class LevelStore implements Store {
     const { tables, progress, rangeDeletes } = this.#state;
     await rangeDeletes.settled();
     const { index, records } = progress;
+    tables.settle();
     using view = tables.view(index);
     await verifyState(view, {
       signal,
@@ -216,6 +218,7 @@ export class LevelStore implements Store {
     await rangeDeletes.settled();
     tables.checkHealthy();
     const { index, term, membership } = this.applied();
+    tables.settle();
     const view = tables.view(index);
     const { tombstones } = rangeDeletes;
     const meta = { ...progress, digest: digests.latest(), changeFloor: history.changeFloor };

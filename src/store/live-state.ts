@@ -67,6 +67,14 @@ export async function loadState(
     cacheBytes: options.cache.valueBytes,
     onFlushed: options.onFlushed,
     onFailed: options.onFailed,
+    late: {
+      bytes: () => history?.unsettledBytes ?? 0,
+      put() {
+        for (const { place, bytes } of history?.settle() ?? []) {
+          tables.put(place, progress.index, bytes);
+        }
+      },
+    },
     meta: () => ({
       ...progress,
       digest: digests.latest(),
@@ -74,7 +82,7 @@ export async function loadState(
     }),
   });
   using view = tables.view(progress.index);
-  history = await History.load(options.history, view, changeFloor);
+  history = await History.load(options.history, view, { index: progress.index, changeFloor });
   const heads = new HeadCache(options.cache.headBytes);
   const onFailed = (error: unknown): void =>
     options.onFailed(error instanceof Error ? error : new Error(String(error)));

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Cancellation } from '../lib/index.ts';
-import { corrupt, decodeData, decodeHistory, decodeRange } from './codec/records.ts';
+import { corrupt, decodeData, decodeRange } from './codec/records.ts';
 import type { PhysicalEntry, PhysicalView } from './disk/physical-view.ts';
 import { expiryKey, metaKey, places, userKey, wholePlace } from './disk/places.ts';
+import { openBlock } from './history-blocks.ts';
 import { hides, type Tombstone } from './range-deletes.ts';
 
 const PAGE = 256;
@@ -70,7 +71,7 @@ export async function verifyState(
     throw corrupt(metaKey, `its expiry index has ${indexed} keys instead of ${deadlines}`);
   }
   await eachPage(view, places.history, options, (page) => {
-    for (const { key, bytes } of page) decodeHistory(key, bytes);
+    for (const { key, bytes } of page) openBlock(key, bytes);
   });
   await eachPage(view, places.tombstone, options, (page) => {
     for (const { key, bytes } of page) decodeRange(key, bytes);

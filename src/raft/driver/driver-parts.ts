@@ -4,6 +4,7 @@ import type { NodeId, RaftCore } from '../core/index.ts';
 import { Applier } from './applier.ts';
 import { CommittedLog } from './committed-stream.ts';
 import type { DriverMetrics } from './driver-metrics.ts';
+import { Gathering } from './gathering.ts';
 import { LeaderRequests } from './leader-requests.ts';
 import { LogRetention } from './log-retention.ts';
 import type { OpenState } from './open-state.ts';
@@ -78,6 +79,7 @@ export function driverParts(options: RaftDriverOptions, hooks: DriverHooks) {
     batchBytesMax: tuning.appendBytesMax,
     countMax: tuning.proposalsMax,
   });
+  const gathering = new Gathering(tuning.appendBytesMax);
   const reads = new ReadRounds(clock, 2 * electionMs, readersMax);
   const committed = new CommittedLog(raftLog, applied);
   const report = hooks.onSnapshotSent;
@@ -116,6 +118,7 @@ export function driverParts(options: RaftDriverOptions, hooks: DriverHooks) {
     listeners,
     writer,
     proposals,
+    gathering,
     reads,
     committed,
     snapshots,

@@ -9,6 +9,7 @@ import {
 import type { Entry, LogIndex, RaftCore, Term } from '../core/index.ts';
 import type { DriverMetrics } from './driver-metrics.ts';
 import { cancelled, notLeader, outcomeUnknown, overloaded } from './failures.ts';
+import type { Gathered } from './gathering.ts';
 import type { Proposed } from './raft-node.ts';
 
 interface Waiting {
@@ -33,6 +34,7 @@ export class Proposals {
   readonly #batchBytesMax: number;
   readonly #countMax: number;
   #queued: Waiting[] = [];
+  #queuedBytes = 0;
   readonly #sent = new Map<LogIndex, Sent>();
 
   constructor(options: {
@@ -75,7 +77,13 @@ export class Proposals {
       signal.addEventListener('abort', waiting.onAbort, { once: true });
     }
     this.#queued.push(waiting);
+    this.#queuedBytes += data.length;
     return waiting.outcome.promise;
+  }
+
+  /** What `flush` would take. */
+  get queued(): Gathered {
+    return { count: this.#queued.length, bytes: this.#queuedBytes };
   }
 
   /** Everything that was queued goes to the core, a batch of bounded size at a time. */
@@ -83,6 +91,7 @@ export class Proposals {
     if (this.#queued.length === 0) return;
     const queued = this.#queued.filter((waiting) => waiting.state === 'queued');
     this.#queued = [];
+    this.#queuedBytes = 0;
     let batch: Waiting[] = [];
     let bytes = 0;
     for (const waiting of queued) {

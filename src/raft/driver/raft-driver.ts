@@ -15,6 +15,7 @@ import type { CommittedLog } from './committed-stream.ts';
 import { observeStatus } from './driver-metrics.ts';
 import { driverParts, type RaftDriverOptions } from './driver-parts.ts';
 import { logEnding, noLeader, removed, stopped } from './failures.ts';
+import type { Gathering } from './gathering.ts';
 import type { LeaderRequests } from './leader-requests.ts';
 import type { RaftLog } from './log/raft-log.ts';
 import type { LogRetention } from './log-retention.ts';
@@ -44,6 +45,7 @@ export class RaftDriver implements RaftNode {
   readonly #writer: StorageWriter;
   readonly #applier: Applier;
   readonly #proposals: Proposals;
+  readonly #gathering: Gathering;
   readonly #reads: ReadRounds;
   readonly #committed: CommittedLog;
   readonly #snapshots: SnapshotSender;
@@ -85,6 +87,7 @@ export class RaftDriver implements RaftNode {
     this.#listeners = parts.listeners;
     this.#writer = parts.writer;
     this.#proposals = parts.proposals;
+    this.#gathering = parts.gathering;
     this.#reads = parts.reads;
     this.#committed = parts.committed;
     this.#snapshots = parts.snapshots;
@@ -239,7 +242,7 @@ export class RaftDriver implements RaftNode {
   }
 
   #turn(): void {
-    this.#proposals.flush(this.#core);
+    this.#propose();
     this.#reads.flush(this.#core);
     let readies = 0;
     while (readies < READIES_PER_TURN_MAX && this.#core.hasReady(this.#nowMs())) {
@@ -250,6 +253,16 @@ export class RaftDriver implements RaftNode {
     this.#recovery.check(this.#applier.applied);
     if (this.#statusDue) this.#tellStatus();
     if (this.#applier.hasWork || this.#core.hasReady(this.#nowMs())) this.#wake();
+  }
+
+  #propose(): void {
+    const isLeading = this.#core.leadingTerm !== undefined;
+    const awaited = isLeading
+      ? this.#gathering.waitsFor(this.#proposals.queued, this.#writer.isWritingEntries)
+      : undefined;
+    if (awaited === undefined) this.#proposals.flush(this.#core);
+    // The end of a write brings a turn by itself.
+    else if (awaited === 'turn') this.#wake();
   }
 
   /** Leases are measured by the time of the very moment: a process may have stood still since. */

@@ -40,6 +40,7 @@ export class StorageWriter {
   readonly #options: StorageWriterOptions;
   #queue: Pending[] = [];
   #busy = false;
+  #isWritingEntries = false;
   #ended = false;
   #mark: HighWater;
   /** The mark as it should be by now. */
@@ -57,6 +58,11 @@ export class StorageWriter {
   }
 
   /** Takes over the storage part of a `Ready`; its entries must be staged in the log already. */
+  /** `onDurable` is called when it ends. */
+  get isWritingEntries(): boolean {
+    return this.#isWritingEntries;
+  }
+
   submit(ready: Ready): void {
     if (this.#ended) return;
     const changes: LogChange[] = [];
@@ -172,6 +178,7 @@ export class StorageWriter {
   async #write(batch: readonly Pending[]): Promise<void> {
     const { raftLog, clock, metrics } = this.#options;
     const changes = batch.flatMap((pending) => pending.changes);
+    this.#isWritingEntries = changes.some((change) => change.kind === 'entries');
     const floor = lowestReplaced(changes);
     if (floor !== undefined && floor <= this.#mark.lastIndex) {
       // The mark must not name what is about to be replaced (Raft 5.3 may shorten the log).
@@ -189,6 +196,7 @@ export class StorageWriter {
     this.#noteLast(batch);
     const { term, vote } = this.#wanted;
     if (term !== this.#mark.term || vote !== this.#mark.vote) await this.#writeMark(this.#wanted);
+    this.#isWritingEntries = false;
     if (!this.#ended) this.#options.onDurable(batch);
   }
 

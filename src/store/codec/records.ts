@@ -18,14 +18,6 @@ export interface KeyRange {
   readonly end: Uint8Array;
 }
 
-/** What one committed transaction leaves behind: for retries and for range reads. */
-export interface HistoryRecord {
-  readonly requestId: Uint8Array;
-  readonly receipt: Uint8Array | undefined;
-  readonly keys: readonly Uint8Array[];
-  readonly ranges: readonly KeyRange[];
-}
-
 /** Written with every batch: how far the state is. */
 export interface MetaRecord {
   readonly index: number;
@@ -41,10 +33,9 @@ export interface MetaRecord {
 }
 
 const FORMAT = 1;
+const FORMATS = [FORMAT];
 const MEMBERS_MAX = 10_000;
 const CRC_BYTES = 4;
-/** Of a length that is at most what a transaction may hold. */
-const LENGTH_BYTES_MAX = 4;
 
 /**
  * LevelDB is used without its own checks, so each record carries a checksum over its key and its
@@ -92,44 +83,6 @@ export function decodeData(physicalKey: Uint8Array, bytes: Uint8Array): DataReco
     const deadline = source.varint();
     const expiresAtMs = deadline === 0 ? undefined : deadline - 1;
     return { revision, expiresAtMs, value: source.raw(source.left) };
-  });
-}
-
-export function encodeHistory(physicalKey: Uint8Array, record: HistoryRecord): Uint8Array {
-  const out = new ByteWriter(historyBytesMax(record)).u8(FORMAT).bytes(record.requestId);
-  out.u8(record.receipt === undefined ? 0 : 1).bytes(record.receipt ?? new Uint8Array());
-  out.varint(record.keys.length);
-  for (const key of record.keys) out.bytes(key);
-  out.varint(record.ranges.length);
-  for (const range of record.ranges) out.bytes(range.start).bytes(range.end);
-  return sealRecord(physicalKey, out);
-}
-
-/** Room that is never outgrown: a history record is kept in memory, and its buffer with it. */
-function historyBytesMax({ requestId, receipt, keys, ranges }: HistoryRecord): number {
-  let bytes = 32 + requestId.length + (receipt?.length ?? 0);
-  for (const key of keys) bytes += LENGTH_BYTES_MAX + key.length;
-  for (const { start, end } of ranges) bytes += 2 * LENGTH_BYTES_MAX + start.length + end.length;
-  // A writer makes room for the longest number before each.
-  return bytes + 8;
-}
-
-export function decodeHistory(physicalKey: Uint8Array, bytes: Uint8Array): HistoryRecord {
-  return openRecord(physicalKey, bytes, (source) => {
-    checkFormat(source);
-    const requestId = source.bytes(transactionLimits.requestIdBytesMax, 'request id');
-    const hasReceipt = source.u8() === 1;
-    const receipt = source.bytes(transactionLimits.receiptBytesMax, 'receipt');
-    const keys: Uint8Array[] = [];
-    for (let left = source.count(transactionLimits.writesMax, 'keys'); left > 0; left--) {
-      keys.push(source.bytes(transactionLimits.keyBytesMax, 'key'));
-    }
-    const ranges: KeyRange[] = [];
-    for (let left = source.count(transactionLimits.writesMax, 'ranges'); left > 0; left--) {
-      ranges.push(decodeKeyRange(source));
-    }
-    source.end();
-    return { requestId, receipt: hasReceipt ? receipt : undefined, keys, ranges };
   });
 }
 
@@ -201,14 +154,20 @@ export function corrupt(
   );
 }
 
-function decodeKeyRange(source: ByteReader): KeyRange {
+export function decodeKeyRange(source: ByteReader): KeyRange {
   return {
     start: source.bytes(transactionLimits.keyBytesMax, 'range start'),
     end: source.bytes(transactionLimits.keyBytesMax, 'range end'),
   };
 }
 
-function checkFormat(source: ByteReader): void {
+/** Reads which of the `known` formats a record has. @throws CodecError for another */
+export function readFormat(source: ByteReader, known: readonly number[]): number {
   const format = source.u8();
-  if (format !== FORMAT) throw new CodecError(`Its format ${format} is not known here`);
+  if (!known.includes(format)) throw new CodecError(`Its format ${format} is not known here`);
+  return format;
+}
+
+function checkFormat(source: ByteReader): void {
+  readFormat(source, FORMATS);
 }

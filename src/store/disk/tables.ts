@@ -30,6 +30,8 @@ interface TablesOptions {
   readonly limits: FlushLimits;
   /** For the newest data records. */
   readonly cacheBytes: number;
+  /** What is put only when it is needed, so that much of it goes into one record. */
+  readonly late?: { readonly bytes: () => number; readonly put: () => void };
   /** What to write beside a layer that is sealed now. */
   readonly meta: () => Omit<MetaRecord, 'batch'>;
   readonly onFlushed: (durationMs: number) => void;
@@ -59,7 +61,11 @@ export class Tables implements AsyncDisposable {
   }
 
   get unflushedBytes(): number {
-    return this.#active.bytes + (this.#sealed?.bytes ?? 0);
+    return this.#activeBytes + (this.#sealed?.bytes ?? 0);
+  }
+
+  get #activeBytes(): number {
+    return this.#active.bytes + (this.#options.late?.bytes() ?? 0);
   }
 
   get(key: Buffer): Uint8Array | undefined {
@@ -80,6 +86,11 @@ export class Tables implements AsyncDisposable {
     if (key[0] === places.data) this.#values.write(text, revision, bytes);
   }
 
+  /** Puts what is late: without it a view of now lacks that. */
+  settle(): void {
+    this.#options.late?.put();
+  }
+
   view(revision: number): PhysicalView {
     const layers = this.#sealed === undefined ? [this.#active] : [this.#active, this.#sealed];
     return new PhysicalView(revision, layers, this.#values, this.#options.disk.snapshot());
@@ -88,7 +99,7 @@ export class Tables implements AsyncDisposable {
   /** Called between two batches: starts to write when enough has come together, or soon. */
   applied(): void {
     const { limits, clock } = this.#options;
-    if (this.#active.bytes >= limits.layerBytes || this.#active.count >= limits.layerKeys) {
+    if (this.#activeBytes >= limits.layerBytes || this.#active.count >= limits.layerKeys) {
       this.#startFlush();
     } else {
       this.#age ??= clock.after(limits.layerAgeMs, () => {
@@ -142,6 +153,7 @@ export class Tables implements AsyncDisposable {
   async #flush(): Promise<void> {
     const { disk, meta, clock } = this.#options;
     const startMs = clock.monotonicMs();
+    this.settle();
     const state = meta();
     this.#sealed = this.#active;
     this.#active = new Layer();

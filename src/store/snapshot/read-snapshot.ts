@@ -1,13 +1,20 @@
 import { equalBytes, StrongroomError } from '../../lib/index.ts';
 import type { SnapshotMeta } from '../../raft/index.ts';
 import { ByteReader, CodecError } from '../codec/byte-reader.ts';
-import { decodeData, decodeHistory, type MetaRecord, readMembership } from '../codec/records.ts';
+import { decodeData, type MetaRecord, readMembership } from '../codec/records.ts';
 import { DIGEST_BYTES } from '../digest.ts';
 import { keyText, Layer } from '../disk/layer.ts';
 import type { LevelDisk } from '../disk/level-disk.ts';
 import { expiryKey, places, userKey } from '../disk/places.ts';
+import { openBlock } from '../history-blocks.ts';
 import { transactionLimits as limits } from '../limits.ts';
-import { ChunkOpener, chunkKinds, SNAPSHOT_FORMAT, snapshotInvalid } from './snapshot-format.ts';
+import {
+  ChunkOpener,
+  chunkKinds,
+  FORMER_SNAPSHOT_FORMAT,
+  SNAPSHOT_FORMAT,
+  snapshotInvalid,
+} from './snapshot-format.ts';
 
 const LAYER_BYTES = 4 * 1024 * 1024;
 /** A record is a value, and its key, request id, receipt or list of keys. */
@@ -150,7 +157,7 @@ class RecordSink {
 
   #keep(key: Buffer, value: Uint8Array, text: string): void {
     if (key[0] === places.history) {
-      decodeHistory(key, value);
+      openBlock(key, value);
     } else if (key[0] === places.data) {
       const record = decodeData(key, value);
       this.dataRecords++;
@@ -168,7 +175,9 @@ class RecordSink {
 function decodeHeader(payload: Uint8Array, meta: SnapshotMeta): Header {
   const source = new ByteReader(payload);
   const format = source.u8();
-  if (format !== SNAPSHOT_FORMAT) throw new CodecError(`its format ${format} is not known here`);
+  if (format !== SNAPSHOT_FORMAT && format !== FORMER_SNAPSHOT_FORMAT) {
+    throw new CodecError(`its format ${format} is not known here`);
+  }
   const header = {
     index: source.varint(),
     term: source.varint(),

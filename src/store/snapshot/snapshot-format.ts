@@ -11,7 +11,9 @@ import { CodecError } from '../codec/byte-reader.ts';
 export const chunkKinds = { header: 1, records: 2, trailer: 3 } as const;
 export type ChunkKind = (typeof chunkKinds)[keyof typeof chunkKinds];
 
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
+/** It had a record of its own for each transaction. Read still: a block can hold one alone. */
+export const FORMER_SNAPSHOT_FORMAT = 1;
 export const CHUNK_BYTES_MAX = 256 * 1024;
 const PREFIX_BYTES = 9;
 export const PAYLOAD_BYTES_MAX = CHUNK_BYTES_MAX - PREFIX_BYTES;

@@ -1,13 +1,8 @@
 import { ByteWriter } from '../codec/byte-writer.ts';
-import {
-  corrupt,
-  decodeData,
-  decodeHistory,
-  type MetaRecord,
-  writeMembership,
-} from '../codec/records.ts';
+import { corrupt, decodeData, type MetaRecord, writeMembership } from '../codec/records.ts';
 import type { PhysicalEntry, PhysicalView } from '../disk/physical-view.ts';
 import { metaKey, places, userKey, wholePlace } from '../disk/places.ts';
+import { openBlock } from '../history-blocks.ts';
 import { hides, type Tombstone } from '../range-deletes.ts';
 import { ChunkPacker, chunkKinds, PAYLOAD_BYTES_MAX, SNAPSHOT_FORMAT } from './snapshot-format.ts';
 
@@ -62,7 +57,7 @@ async function* recordPages(content: SnapshotContent): AsyncGenerator<readonly P
     throw corrupt(metaKey, `it has ${found} data records instead of ${meta.records}`);
   }
   for await (const page of view.pages({ ...wholePlace(places.history), pageSize: PAGE })) {
-    for (const { key, bytes } of page) decodeHistory(key, bytes);
+    for (const { key, bytes } of page) openBlock(key, bytes);
     yield page;
   }
 }
