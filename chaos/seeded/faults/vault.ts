@@ -15,7 +15,7 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'store/history',
-        search: 'return this.#byRequest.get(keyText(requestId));',
+        search: 'return this.#byRequest.get(keyText(requestId))?.revision;',
         replacement: 'return requestId.length === 0 ? this.#byRequest.size : undefined;',
       },
     ],
@@ -27,9 +27,9 @@ export const vaultFaults: readonly SeededFault[] = [
     patches: [
       {
         file: 'store/history',
-        search: 'history.add(numberIn(key), decodeHistory(key, bytes), bytes);',
+        search: 'if (revision > oldest) this.#note(block, revision, record, encoded);',
         replacement:
-          'history.add(numberIn(key), { ...decodeHistory(key, bytes), requestId: new Uint8Array() }, bytes);',
+          'const bare = { ...record, requestId: new Uint8Array() };\n      if (revision > oldest) this.#note(block, revision, bare, encoded);',
       },
     ],
     trials: [{ scenario: 'restarts', ground: 'processes', by: ['exactly-once'] }],
