@@ -258,10 +258,10 @@ export class RaftDriver implements RaftNode {
   #propose(): void {
     const isLeading = this.#core.leadingTerm !== undefined;
     const awaited = isLeading
-      ? this.#gathering.waitsFor(this.#proposals.queued, this.#writer.isWritingEntries)
+      ? this.#gathering.waitsFor(this.#proposals.queued, this.#writer.writingEntriesForMs)
       : undefined;
     if (awaited === undefined) this.#proposals.flush(this.#core);
-    // The end of a write brings a turn by itself.
+    // The end of a write brings a turn by itself, and so does a tick.
     else if (awaited === 'turn') this.#wake();
   }
 

@@ -40,7 +40,8 @@ export class StorageWriter {
   readonly #options: StorageWriterOptions;
   #queue: Pending[] = [];
   #busy = false;
-  #isWritingEntries = false;
+  /** Monotonic; since when entries are being written. */
+  #writingSinceMs: number | undefined;
   #ended = false;
   #mark: HighWater;
   /** The mark as it should be by now. */
@@ -57,12 +58,13 @@ export class StorageWriter {
     this.#markedAtMs = options.clock.monotonicMs();
   }
 
-  /** Takes over the storage part of a `Ready`; its entries must be staged in the log already. */
-  /** `onDurable` is called when it ends. */
-  get isWritingEntries(): boolean {
-    return this.#isWritingEntries;
+  /** For how long entries are being written already; `onDurable` is called when it ends. */
+  get writingEntriesForMs(): number | undefined {
+    if (this.#writingSinceMs === undefined) return undefined;
+    return this.#options.clock.monotonicMs() - this.#writingSinceMs;
   }
 
+  /** Takes over the storage part of a `Ready`; its entries must be staged in the log already. */
   submit(ready: Ready): void {
     if (this.#ended) return;
     const changes: LogChange[] = [];
@@ -178,7 +180,8 @@ export class StorageWriter {
   async #write(batch: readonly Pending[]): Promise<void> {
     const { raftLog, clock, metrics } = this.#options;
     const changes = batch.flatMap((pending) => pending.changes);
-    this.#isWritingEntries = changes.some((change) => change.kind === 'entries');
+    const hasEntries = changes.some((change) => change.kind === 'entries');
+    this.#writingSinceMs = hasEntries ? clock.monotonicMs() : undefined;
     const floor = lowestReplaced(changes);
     if (floor !== undefined && floor <= this.#mark.lastIndex) {
       // The mark must not name what is about to be replaced (Raft 5.3 may shorten the log).
@@ -196,7 +199,7 @@ export class StorageWriter {
     this.#noteLast(batch);
     const { term, vote } = this.#wanted;
     if (term !== this.#mark.term || vote !== this.#mark.vote) await this.#writeMark(this.#wanted);
-    this.#isWritingEntries = false;
+    this.#writingSinceMs = undefined;
     if (!this.#ended) this.#options.onDurable(batch);
   }
 
