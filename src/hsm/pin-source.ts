@@ -1,8 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { SecretBytes, StrongroomError, utf8Bytes } from '../lib/index.ts';
 
 const PIN_BYTES_MAX = 255;
+const LINE_BREAK = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /** Where a PIN comes from. Never an argument, never the environment: other processes see those. */
 export interface PinSource {
@@ -51,8 +54,20 @@ export function pinFromFile(path: string): PinSource {
   };
 }
 
-/** An open file descriptor, read to its end once and then closed; the PIN stays in memory. */
+/** Read once and closed, a number is given to whatever the process opens next: never read again. */
+const descriptors = new Map<number, PinSource>();
+
+/**
+ * An open file descriptor, read to its first line break or its end, once in the life of the process,
+ * and then closed; the PIN stays in memory.
+ */
 export function pinFromDescriptor(descriptor: number): PinSource {
+  const source = descriptors.get(descriptor) ?? readOnce(descriptor);
+  descriptors.set(descriptor, source);
+  return source;
+}
+
+function readOnce(descriptor: number): PinSource {
   const description = `file descriptor ${descriptor}`;
   const unreadable = (why: string, cause?: unknown): StrongroomError =>
     new StrongroomError('hsm.pin-unreadable', `Cannot read the PIN from ${description}: ${why}`, {
@@ -107,7 +122,8 @@ function readDescriptor(descriptor: number, unreadable: Unreadable): SecretBytes
     for (;;) {
       const got = readSync(descriptor, bytes, length, bytes.length - length, null);
       length += got;
-      if (got === 0 || length === bytes.length) break;
+      // Not to the end: whoever writes into a pipe may keep it open.
+      if (got === 0 || length === bytes.length || bytes[length - 1] === LINE_BREAK) break;
     }
     closeSync(descriptor);
   } catch (cause) {
@@ -120,11 +136,24 @@ function readDescriptor(descriptor: number, unreadable: Unreadable): SecretBytes
 function withoutNewline(bytes: Buffer, length: number, unreadable: Unreadable): SecretBytes {
   try {
     let end = length;
-    if (end > 0 && bytes[end - 1] === 0x0a) end -= 1;
+    if (end > 0 && bytes[end - 1] === LINE_BREAK) end -= 1;
     if (end === 0) throw unreadable('it is empty');
     if (end > PIN_BYTES_MAX) throw unreadable(`it is longer than ${PIN_BYTES_MAX} bytes`);
-    return SecretBytes.copy(bytes.subarray(0, end));
+    const pin = bytes.subarray(0, end);
+    refuseWhatNobodyTypes(pin, unreadable);
+    return SecretBytes.copy(pin);
   } finally {
     bytes.fill(0);
   }
+}
+
+/** Such a PIN is surely wrong, and a token locks after few wrong ones: no try is spent on it. */
+function refuseWhatNobodyTypes(pin: Buffer, unreadable: Unreadable): void {
+  if (pin.at(-1) === CARRIAGE_RETURN) {
+    throw unreadable('its line ends with a carriage return, as editors of Windows write it');
+  }
+  if (pin.some((byte) => byte < 0x20 || byte === 0x7f)) {
+    throw unreadable('it holds a line break or a control character');
+  }
+  if (!isUtf8(pin)) throw unreadable('it is no UTF-8 text, which is what tokens take');
 }

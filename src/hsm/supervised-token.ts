@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { type Clock, hasCode, type Random, StrongroomError } from '../lib/index.ts';
 import type { Counter, Histogram, Logger, Metrics } from '../telemetry/index.ts';
 import type { AgentCalls, AgentMethod, TokenFacts } from './agent/protocol.ts';
@@ -44,6 +45,8 @@ export interface TokenOptions {
 
 /** An unset user PIN is also what SoftHSM says while another process makes tokens: ask again. */
 const PIN_UNSET_TRIES = 3;
+/** What shows in no file, such as a PIN changed in the token itself, is found after this long. */
+const REHEARSE_EVERY_MS = 3_600_000;
 
 /** Keeps one agent logged in, and replaces it when it stalls, crashes or loses its device. */
 export class SupervisedToken implements Token {
@@ -59,6 +62,9 @@ export class SupervisedToken implements Token {
   #info: TokenInfo | undefined;
   /** A refused PIN, and the version of the source that it came from. */
   #refused: { readonly error: StrongroomError; readonly version: string } | undefined;
+  /** What the last login went through, and when it was. */
+  #lastLogin: { readonly way: string; readonly atMs: number } | undefined;
+  #rehearsing: AgentProcess | undefined;
   #closed = false;
 
   constructor(address: TokenAddress, pin: PinSource, options: TokenOptions) {
@@ -137,13 +143,37 @@ export class SupervisedToken implements Token {
     return this.#call('randomBytes', [count]);
   }
 
+  async rehearse(): Promise<void> {
+    const way = await this.#wayThere();
+    const last = this.#lastLogin;
+    const isKnown = last?.way === way;
+    if (isKnown && this.#options.clock.monotonicMs() - last.atMs < REHEARSE_EVERY_MS) return;
+    await this.#refuseKnownPin();
+    if (this.#closed || this.#agent === undefined) return;
+    const agent = this.#newAgent();
+    this.#rehearsing = agent;
+    try {
+      await this.#logIn(agent);
+    } catch (error) {
+      // A cluster that cannot be asked just now says nothing of a way that worked.
+      if (!isKnown || !(error instanceof StrongroomError) || error.code.startsWith('hsm.')) {
+        throw error;
+      }
+    } finally {
+      agent.kill();
+      this.#rehearsing = undefined;
+    }
+  }
+
   rest(): void {
+    this.#rehearsing?.kill();
     this.#agent?.kill();
     this.#agent = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#rehearsing?.kill();
     this.#agent?.kill();
     await this.#opening?.catch(() => undefined);
     this.#agent?.kill();
@@ -216,11 +246,7 @@ export class SupervisedToken implements Token {
     await this.#refuseKnownPin();
     this.#breaker.check();
     for (let tryNumber = 1; ; tryNumber++) {
-      const agent = new AgentProcess(
-        this.#options.clock,
-        this.#address.label,
-        this.#address.environment ?? {},
-      );
+      const agent = this.#newAgent();
       this.#agent = agent;
       try {
         await this.#logIn(agent);
@@ -233,8 +259,33 @@ export class SupervisedToken implements Token {
     }
   }
 
+  #newAgent(): AgentProcess {
+    const { label, environment = {} } = this.#address;
+    return new AgentProcess(this.#options.clock, label, environment);
+  }
+
+  /** What a new agent would find: it changes when somebody touches the PIN or the module. */
+  async #wayThere(): Promise<string> {
+    const { label, module } = this.#address;
+    const version = await this.#pin.version();
+    // A bare name is looked up by the loader, who alone knows where.
+    if (!module.includes('/')) return version;
+    try {
+      const { ino, size, mtimeMs } = await stat(module);
+      return `${version} ${ino}/${size}/${mtimeMs}`;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new StrongroomError(
+        'hsm.module-missing',
+        `Token "${label}" could not be reached after a restart, its module is gone: ${why}; install it or mend the path in the slot's configuration`,
+        { cause },
+      );
+    }
+  }
+
   async #logIn(agent: AgentProcess): Promise<void> {
     const { environment: _parentsOnly, ...address } = this.#address;
+    const way = await this.#wayThere().catch(() => '');
     const facts = await agent.call('open', [address], this.#deadlines.openMs);
     refuseEndangeredPin(facts);
     const version = await this.#pin.version();
@@ -253,6 +304,7 @@ export class SupervisedToken implements Token {
       throw error;
     }
     this.#refused = undefined;
+    this.#lastLogin = { way, atMs: this.#options.clock.monotonicMs() };
     const { label, serial, manufacturer, model } = facts;
     this.#info = { label, serial, manufacturer, model };
     if (facts.pinCountLow) {

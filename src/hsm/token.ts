@@ -73,6 +73,12 @@ export interface Token extends AsyncDisposable {
   /** Tries on the KEK what a sound token refuses: reading it, making it extractable, other uses. */
   probeKek(kek: KekInfo): Promise<readonly ProbeFinding[]>;
   randomBytes(count: number): Promise<Uint8Array>;
+  /**
+   * Proves that a restart would log in again: in an agent of its own, whenever the PIN source or the
+   * module's file has changed since the last login, and once an hour. The login that is held stays.
+   * @throws StrongroomError `hsm.*`, what would stop the restart.
+   */
+  rehearse(): Promise<void>;
   /** Ends the agent and with it the login; the next call starts and logs in another one. */
   rest(): void;
 }

@@ -34,6 +34,8 @@ export interface SealParts {
   readonly slots: SlotSet;
 }
 
+const NO_SHARES: ShareCounts = { shares: 0, threshold: 0 };
+
 type Changes = Map<string, Uint8Array | undefined>;
 
 /** Makes the first root and an envelope for every slot; nothing is there unless all is. */
@@ -49,7 +51,8 @@ export async function initializeSeal(
   const changes: Changes = new Map();
   let shares: readonly string[] = [];
   for (const config of configs) {
-    const sealed = await sealSlot(parts, config, 1, root, counts);
+    const own = config.kind === 'shamir' ? counts : NO_SHARES;
+    const sealed = await sealSlot(parts, config, 1, root, own);
     changes.set(slotRecord(config.name), sealed.envelope);
     shares = [...shares, ...sealed.shares];
   }
@@ -215,6 +218,12 @@ async function sealSlot(
       return sealForShares({ clusterId, slot: config.name, generation, counts, root, random });
     case 'pkcs11':
     case 'dev': {
+      if (counts.shares > 0) {
+        throw new StrongroomError(
+          'seal.slot-unfit',
+          `Cannot make shares for slot "${config.name}": only shamir slots have them, this one is of kind ${config.kind}`,
+        );
+      }
       const key = parts.slots.requireKey(config.name);
       const kek = await key.createKek(generation);
       return { envelope: await sealForKey(clusterId, key, kek, root, random), shares: [] };
@@ -255,7 +264,8 @@ function generationOf(parts: SealParts, name: string): number {
   }
 }
 
-function requireSlot(layout: SealLayout, name: string): SealLayout['slots'][number] {
+/** @throws StrongroomError `seal.slot-unknown` */
+export function requireSlot(layout: SealLayout, name: string): SealLayout['slots'][number] {
   const slot = layout.slots.find((candidate) => candidate.name === name);
   if (slot !== undefined) return slot;
   throw new StrongroomError(

@@ -6,6 +6,7 @@ import {
   dropSpentCatchUps,
   initializeSeal,
   removeSlot,
+  requireSlot,
   rotateKek,
   rotateRoot,
   type SealParts,
@@ -252,6 +253,7 @@ class NodeSeal implements Seal {
   }
 
   async forgetRejectedPins(slot: string): Promise<void> {
+    requireSlot(this.#layout(), slot);
     await this.#options.records.write(new Map([[pinRecord(slot), undefined]]));
     this.#caretaker.kick();
   }

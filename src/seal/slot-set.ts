@@ -126,7 +126,7 @@ export class SlotSet implements AsyncDisposable {
     for (const key of this.reachable(layout)) {
       let kek: KekFacts | undefined;
       try {
-        const opened = await this.#open(layout, key);
+        const opened = await this.#open(layout, key, () => key.rehearse());
         opened.root.secret[Symbol.dispose]();
         if (opened.behind) kek = opened.kek;
       } catch (error) {
@@ -142,33 +142,48 @@ export class SlotSet implements AsyncDisposable {
     this.#keys.clear();
   }
 
+  /** @param proof what has to go well besides, for the slot to be called healthy. */
   async #open(
     layout: SealLayout,
     key: SlotKey,
+    proof: () => Promise<void> = async () => {},
   ): Promise<{ readonly root: Root; readonly behind: boolean; readonly kek: KekFacts }> {
-    const { clock, records, log } = this.#options;
+    const { clock, records } = this.#options;
     try {
       const opened = await openSlot(records, layout, key);
       const wallMs = clock.wallMs();
       this.#proofs.set(key.name, { atMs: clock.monotonicMs(), wallMs, kek: opened.kek });
-      const health = opened.behind ? 'stale' : 'ok';
-      const reason = opened.behind ? 'it opens an older root, and is being sealed anew' : '';
-      this.#findings.set(key.name, { health, reason, provenAtMs: wallMs });
-      this.#slotOk.set(1, { slot: key.name });
+      const failure = await proof().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure !== undefined) this.#failed(key, failure);
+      else this.#succeeded(key, opened.behind, wallMs);
       return opened;
     } catch (error) {
-      const health = healthOf(error);
-      const reason = error instanceof Error ? error.message : String(error);
-      const before = this.#findings.get(key.name);
-      this.#findings.set(key.name, { ...before, health, reason });
-      this.#slotOk.set(0, { slot: key.name });
-      if (before?.health !== health) {
-        const line = { slot: key.name, health, reason };
-        if (health === 'unreachable') log.warn(line, 'A seal slot does not open');
-        else log.error(line, 'A seal slot does not open, and will not by waiting');
-      }
+      this.#failed(key, error);
       throw error;
     }
+  }
+
+  #succeeded(key: SlotKey, behind: boolean, wallMs: number): void {
+    const health = behind ? 'stale' : 'ok';
+    const reason = behind ? 'it opens an older root, and is being sealed anew' : '';
+    this.#findings.set(key.name, { health, reason, provenAtMs: wallMs });
+    this.#slotOk.set(1, { slot: key.name });
+  }
+
+  #failed(key: SlotKey, error: unknown): void {
+    const { log } = this.#options;
+    const health = healthOf(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    const before = this.#findings.get(key.name);
+    this.#findings.set(key.name, { ...before, health, reason });
+    this.#slotOk.set(0, { slot: key.name });
+    if (before?.health === health) return;
+    const line = { slot: key.name, health, reason };
+    if (health === 'unreachable') log.warn(line, 'A seal slot does not open');
+    else log.error(line, 'A seal slot does not open, and will not by waiting');
   }
 
   async #sealAnew(layout: SealLayout, key: SlotKey, kek: KekFacts, root: Root): Promise<void> {

@@ -59,6 +59,10 @@ export interface SealPort {
     context: CallContext,
     request: MessageOf<typeof sealSpecs.sealRemoveSlotRequest>,
   ): Reply<typeof sealSpecs.sealChangeResponse>;
+  forgetRejectedPins(
+    context: CallContext,
+    request: MessageOf<typeof sealSpecs.sealForgetRejectedPinsRequest>,
+  ): Reply<typeof sealSpecs.sealChangeResponse>;
   rotateKeyring(context: CallContext): Reply<typeof sealSpecs.sealRotateResponse>;
   rotateRoot(
     context: CallContext,

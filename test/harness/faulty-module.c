@@ -2,17 +2,18 @@
  * as a device would that SoftHSM cannot play. Everything else goes to the real module.
  *
  *   FAULTY_TARGET  the real module
- *   FAULTY_RULES   a file, read at each call: lines "C_Name code times", code in hex
+ *   FAULTY_RULES   a file, read at each call: lines "C_Name code times", code in hex; HANGS never returns
  */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long word;
 typedef word (*function)(word, word, word, word, word, word);
 
-enum { FUNCTIONS = 68, GENERAL_ERROR = 5 };
+enum { FUNCTIONS = 68, GENERAL_ERROR = 5, HANGS = 0xffff };
 
 /* CK_FUNCTION_LIST of PKCS#11 v2.40: a version, then the functions in the order of the standard. */
 struct list {
@@ -21,6 +22,16 @@ struct list {
 };
 
 static struct list real, faulty;
+
+/* Notes in FAULTY_RULES with ".hangs" which process hangs, for whoever waits for that. */
+static void hang(const char *rules) {
+  char path[4096];
+  FILE *notes;
+  snprintf(path, sizeof path, "%s.hangs", rules);
+  notes = fopen(path, "a");
+  if (notes != NULL) fprintf(notes, "%d\n", getpid()), fclose(notes);
+  for (;;) pause();
+}
 
 /* `uses` counts on in the life of this process, so a new agent sees the fault from its beginning. */
 static word fault(const char *name, int *uses) {
@@ -38,6 +49,7 @@ static word fault(const char *name, int *uses) {
   fclose(rules);
   if (!found) return 0;
   ++*uses;
+  if (code == HANGS) hang(path);
   return code;
 }
 
@@ -49,6 +61,7 @@ static word fault(const char *name, int *uses) {
     return code != 0 ? code : real.functions[at](a, b, c, d, e, f);             \
   }
 
+FAULTY(0, Initialize)
 FAULTY(12, OpenSession)
 FAULTY(18, Login)
 FAULTY(29, EncryptInit)
@@ -62,6 +75,7 @@ word C_GetFunctionList(struct list **out) {
   struct list *found;
   if (get == NULL || get(&found) != 0) return GENERAL_ERROR;
   real = faulty = *found;
+  faulty.functions[0] = faulty_Initialize;
   faulty.functions[12] = faulty_OpenSession;
   faulty.functions[18] = faulty_Login;
   faulty.functions[29] = faulty_EncryptInit;

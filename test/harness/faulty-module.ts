@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenAddress } from '../../src/hsm/index.ts';
 
@@ -9,7 +9,11 @@ const source = new URL('faulty-module.c', import.meta.url).pathname;
 export const compilerInstalled = hasCompiler();
 if (!compilerInstalled) console.warn('There is no C compiler: tests with a faulty HSM are skipped');
 
+/** In place of an answer: the call never returns. */
+export const HANGS = 0xffff;
+
 export type FaultyCall =
+  | 'C_Initialize'
   | 'C_OpenSession'
   | 'C_Login'
   | 'C_EncryptInit'
@@ -41,6 +45,12 @@ export class FaultyModule {
   /** Lets a call answer with `ckr`, the next `times` times in the life of an agent. */
   fail(call: FaultyCall, ckr: number, times = FOR_EVER): void {
     writeFileSync(this.#rules, `${call} ${ckr.toString(16)} ${times}\n`);
+  }
+
+  /** Process ids of agents that hang in a call. */
+  hangs(): readonly number[] {
+    const notes = `${this.#rules}.hangs`;
+    return existsSync(notes) ? readFileSync(notes, 'utf8').trim().split('\n').map(Number) : [];
   }
 
   heal(): void {

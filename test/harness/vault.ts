@@ -304,6 +304,7 @@ const sealPort: SealPort = {
   seal: done,
   addSlot: done,
   removeSlot: done,
+  forgetRejectedPins: done,
   rotateKeyring: done,
   rotateRoot: done,
   rotateKek: done,

@@ -1,11 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createPinGuard,
   openToken,
   type PinSource,
+  pinFromDescriptor,
   pinFromFile,
   pinFromPrompt,
   superviseToken,
@@ -13,7 +26,7 @@ import {
   type TokenAddress,
 } from '../../src/hsm/index.ts';
 import { SupervisedToken } from '../../src/hsm/supervised-token.ts';
-import { SystemRandom, utf8Bytes } from '../../src/lib/index.ts';
+import { SystemRandom, systemClock, utf8Bytes } from '../../src/lib/index.ts';
 import { recordingLogger } from '../harness/seal.ts';
 import { PIN, SoftHsm, softHsmInstalled, tokenOptions } from '../harness/softhsm.ts';
 import { spied, spyInstalled } from '../harness/spied-module.ts';
@@ -166,6 +179,30 @@ describe.skipIf(!softHsmInstalled)('a token that fails', () => {
     });
   });
 
+  it('whose module is gone is known to open no more, though it still answers', async () => {
+    const module = join(hsm.directory, 'module.so');
+    symlinkSync(address.module, module);
+    const token = kept(new SupervisedToken({ ...address, module }, pin, tokenOptions()));
+    await token.open();
+    await token.rehearse();
+    rmSync(module);
+    await expect(token.rehearse()).rejects.toMatchObject({ code: 'hsm.module-missing' });
+    expect(await token.randomBytes(1)).toHaveLength(1);
+  });
+
+  it('that a new agent could not open any more is found out within the hour', async () => {
+    let passedMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + passedMs };
+    const token = kept(new SupervisedToken(address, pin, tokenOptions({ clock })));
+    await token.open();
+    const agent = token.agentPid;
+    rmSync(join(hsm.directory, 'softhsm2.conf'));
+    passedMs = 3_600_000;
+    await expect(token.rehearse()).rejects.toMatchObject({ code: 'hsm.unavailable' });
+    expect(await token.randomBytes(1)).toHaveLength(1);
+    expect(token.agentPid).toBe(agent);
+  });
+
   it('ends its agent when it is closed, also while that is starting', async () => {
     const token = supervised();
     await token.open();
@@ -226,6 +263,31 @@ describe.skipIf(!softHsmInstalled || !spyInstalled)('a wrong PIN', () => {
     hsm.pinFile(PIN);
     expect(await token.randomBytes(1)).toHaveLength(1);
     expect(logins()).toBe(2);
+  });
+
+  it('in the file of a node that runs is presented once, and the login that it holds stays', async () => {
+    const { address, logins } = spied(real, hsm.directory);
+    const path = hsm.pinFile(PIN, 'changing');
+    await using token = new SupervisedToken(address, pinFromFile(path), tokenOptions());
+    await token.open();
+    const [agent, before] = [token.agentPid, logins()];
+    await token.rehearse();
+    expect(logins()).toBe(before);
+    hsm.pinFile('000001', 'changing');
+    for (let tries = 0; tries < 3; tries++) {
+      await expect(token.rehearse()).rejects.toMatchObject({ code: 'hsm.pin-rejected' });
+    }
+    expect(logins()).toBe(before + 1);
+    chmodSync(hsm.pinFile(PIN, 'changing'), 0o644);
+    await expect(token.rehearse()).rejects.toMatchObject({ code: 'hsm.pin-unreadable' });
+    rmSync(path);
+    await expect(token.rehearse()).rejects.toMatchObject({ code: 'hsm.pin-unreadable' });
+    hsm.pinFile(PIN, 'changing');
+    await token.rehearse();
+    await token.rehearse();
+    expect(logins()).toBe(before + 2);
+    expect(await token.randomBytes(1)).toHaveLength(1);
+    expect(token.agentPid).toBe(agent);
   });
 
   it('is presented once by all tokens of a process that share their guard', async () => {
@@ -290,8 +352,47 @@ describe.skipIf(!softHsmInstalled)('a PIN', () => {
     await refused(hsm.pinFile('7'.repeat(256), 'long'), 'longer');
     await refused(join(hsm.directory, 'missing'), 'no such file');
     await refused(hsm.directory, 'no regular file');
+    // None of these is typed by anybody, and each would cost one of the few tries.
+    await refused(hsm.pinFile(`${PIN}\r`, 'windows'), 'carriage return');
+    await refused(hsm.pinFile(`${PIN}\n`, 'two-lines'), 'line break');
+    await refused(hsm.pinFile(`${PIN}\0`, 'nul'), 'control character');
+    const latin = hsm.pinFile(PIN, 'latin', 0o600);
+    writeFileSync(latin, Buffer.from('p\u00e4ss', 'latin1'));
+    await refused(latin, 'UTF-8');
     using pin = await pinFromFile(hsm.pinFile(PIN)).read();
     expect(Buffer.from(pin.reveal()).toString()).toBe(PIN);
+  });
+});
+
+describe('a PIN from a file descriptor', () => {
+  it('is read once, however often a node begins again, and what has the number then is left alone', async () => {
+    using hsm = new SoftHsm();
+    const descriptor = openSync(hsm.pinFile(), 'r');
+    const read = async (): Promise<string> => {
+      using pin = await pinFromDescriptor(descriptor).read();
+      return Buffer.from(pin.reveal()).toString();
+    };
+    expect(await read()).toBe(PIN);
+    const others: number[] = [];
+    while (!others.includes(descriptor) && others.length < 64) {
+      others.push(openSync(hsm.pinFile('000000', 'other'), 'r'));
+    }
+    expect(others).toContain(descriptor);
+    expect(await read()).toBe(PIN);
+    expect(fstatSync(descriptor).isFile()).toBe(true);
+    for (const other of others) closeSync(other);
+  });
+
+  it('ends at its line break, though the other end of the pipe stays open', async () => {
+    using hsm = new SoftHsm();
+    const path = join(hsm.directory, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const writer = openSync(path, constants.O_WRONLY);
+    writeSync(writer, `${PIN}\n`);
+    using pin = await pinFromDescriptor(descriptor).read();
+    expect(Buffer.from(pin.reveal()).toString()).toBe(PIN);
+    closeSync(writer);
   });
 });
 

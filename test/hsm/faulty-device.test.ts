@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type PinSource, pinFromFile } from '../../src/hsm/index.ts';
 import { SupervisedToken } from '../../src/hsm/supervised-token.ts';
 import { SystemRandom, utf8Bytes } from '../../src/lib/index.ts';
-import { compilerInstalled, FaultyModule } from '../harness/faulty-module.ts';
+import { compilerInstalled, FaultyModule, HANGS } from '../harness/faulty-module.ts';
 import { recordingLogger } from '../harness/seal.ts';
 import { SoftHsm, softHsmInstalled, tokenOptions } from '../harness/softhsm.ts';
 
@@ -51,6 +54,34 @@ describe.skipIf(!softHsmInstalled || !compilerInstalled)('a device in trouble', 
     await token.proveKek(kek);
     expect(token.agentPid).toBe(agent);
   });
+
+  it('that never starts holds nobody up, and its agent does not outlive a node that is killed', async () => {
+    module.fail('C_Initialize', HANGS);
+    const token = supervised({ deadlines: { openMs: 500 } });
+    await expect(token.open()).rejects.toMatchObject({ code: 'hsm.timeout' });
+    const { environment = {}, ...address } = module.address;
+    const agent = new URL('../../src/hsm/agent/agent-main.ts', import.meta.url).pathname;
+    const loader = createRequire(import.meta.url).resolve('tsx');
+    const node = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const child = require('node:child_process').fork(${JSON.stringify(agent)}, [], {
+          execArgv: ['--import', ${JSON.stringify(loader)}],
+          stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        });
+        child.send({ id: 1, method: 'open', args: [${JSON.stringify(address)}] });
+        console.log(child.pid);
+        setInterval(() => {}, 1000);`,
+      ],
+      { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const [line] = (await once(node.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    await expect.poll(() => module.hangs(), { timeout: 20_000 }).toContain(pid);
+    node.kill('SIGKILL');
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  }, 40_000);
 
   it.each([
     ['evicted', 'C_DecryptInit', 0xb3],
@@ -115,3 +146,12 @@ describe.skipIf(!softHsmInstalled || !compilerInstalled)('a device in trouble', 
     expect(await token.unwrap(kek, wrapped, context)).toEqual(secret);
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

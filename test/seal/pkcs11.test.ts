@@ -113,6 +113,25 @@ describe.skipIf(!softHsmInstalled)('a seal with HSM slots', () => {
     expect(seal.status().restartReady).toBe(true);
   });
 
+  it('is not ready for a restart whose PIN file is gone, and goes on with the login that it has', async () => {
+    const path = hsmA.pinFile(PIN, 'going');
+    const { seal, rootText } = await initialized([{ ...a(), pin: pinFromFile(path) }]);
+    await seal.prove();
+    expect(seal.status().restartReady).toBe(true);
+    rmSync(path);
+    await seal.prove();
+    expect(seal.status()).toMatchObject({ state: 'unsealed', restartReady: false });
+    expect(seal.status().slots[0]).toMatchObject({
+      health: 'pin-rejected',
+      reason: expect.stringContaining('Cannot read the PIN file'),
+    });
+    await seal.rotateRoot({ reseal });
+    expect(heldRoot(seal)).not.toBe(rootText);
+    hsmA.pinFile(PIN, 'going');
+    await seal.prove();
+    expect(seal.status()).toMatchObject({ restartReady: true, reason: '' });
+  });
+
   it('outlives the loss of a key: another slot opens, and a new one is added at once', async () => {
     const { seal, rootText } = await initialized([a(), b()]);
     const label = `strongroom/${clusterId}/hsm-a/g1`;

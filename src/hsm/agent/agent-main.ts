@@ -3,9 +3,22 @@
  * the module pleases; the parent kills it when that is too long. It reads nothing but its parent's
  * messages, and ends when the parent is gone.
  */
+import { Worker } from 'node:worker_threads';
 import { StrongroomError } from '../../lib/index.ts';
 import type { AgentReply, AgentRequest } from './protocol.ts';
 import { TokenAgent } from './token-agent.ts';
+
+/**
+ * A thread that ends the agent when its parent is gone: a module that never answers holds the agent's
+ * own thread for ever, and with it a session of the HSM. A text, because it has to be JavaScript also
+ * where the agent runs from source.
+ */
+const ORPHAN_WATCH = `
+  const { workerData } = require('node:worker_threads');
+  setInterval(() => {
+    if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL');
+  }, 1000);
+`;
 
 const agent = new TokenAgent();
 
@@ -34,4 +47,5 @@ process.on('message', (message) => {
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit(0));
+new Worker(ORPHAN_WATCH, { eval: true, execArgv: [], workerData: process.ppid }).unref();
 process.title = 'strongroom hsm agent';

@@ -71,6 +71,10 @@ export class Pkcs11Slot implements SlotKey {
     return this.#token.randomBytes(count);
   }
 
+  rehearse(): Promise<void> {
+    return this.#token.rehearse();
+  }
+
   rest(): void {
     this.#token.rest();
   }

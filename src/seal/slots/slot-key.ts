@@ -19,6 +19,8 @@ export interface SlotKey extends AsyncDisposable {
   unwrap(envelope: Envelope): Promise<SecretBytes>;
   /** Chance from the device, to be mixed with the node's own; undefined where there is none. */
   randomBytes(count: number): Promise<Uint8Array | undefined>;
+  /** Proves that it could be reached anew after a restart. @throws StrongroomError `hsm.*` if not. */
+  rehearse(): Promise<void>;
   /** Logs out; the next use logs in again. */
   rest(): void;
 }

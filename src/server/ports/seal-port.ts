@@ -11,6 +11,9 @@ import { slotConfigOf } from '../keys/slots.ts';
 const LIFT_RECORD = 'cluster/lift';
 const WRITE_MS = 15_000;
 
+/** By node id; undefined for one that does not answer. */
+type Reports = ReadonlyMap<number, NodeReport | undefined>;
+
 export interface SealPortParts {
   readonly seal: Seal;
   readonly keyring: KeyringKeeper;
@@ -19,7 +22,7 @@ export interface SealPortParts {
   readonly node: number;
   readonly version: string;
   /** Every node's own view, this one's included. */
-  readonly reports: (signal: Cancellation) => Promise<ReadonlyMap<number, NodeReport | undefined>>;
+  readonly reports: (signal: Cancellation) => Promise<Reports>;
   /** Makes what a new vault starts with. */
   readonly bootstrap: () => Promise<{ readonly rootToken: string }>;
 }
@@ -28,11 +31,7 @@ export interface SealPortParts {
 export function createSealPort(parts: SealPortParts): SealPort {
   const { seal, keyring, records } = parts;
   const status = async (signal: Cancellation) => {
-    const reports = await parts.reports(signal);
-    return statusOf(
-      parts,
-      [...reports.values()].filter((report) => report !== undefined),
-    );
+    return statusOf(parts, await parts.reports(signal));
   };
   return {
     status: (context) => status(context.signal),
@@ -73,8 +72,13 @@ export function createSealPort(parts: SealPortParts): SealPort {
       const slot = seal.status().slots.find((one) => one.name === request.name);
       return { shares: [...added.shares], ...(slot === undefined ? {} : { slot }) };
     },
-    async removeSlot(_context, request) {
+    async removeSlot(context, request) {
+      requireAnotherWay(await parts.reports(context.signal), request.name);
       await seal.removeSlot(request.name);
+      return {};
+    },
+    async forgetRejectedPins(_context, request) {
+      await seal.forgetRejectedPins(request.slot);
       return {};
     },
     async rotateKeyring() {
@@ -106,7 +110,7 @@ export function createSealPort(parts: SealPortParts): SealPort {
   };
 }
 
-function statusOf(parts: SealPortParts, reports: readonly NodeReport[]) {
+function statusOf(parts: SealPortParts, reports: Reports) {
   const own = parts.seal.status();
   return {
     initialized: own.initialized,
@@ -122,15 +126,48 @@ function statusOf(parts: SealPortParts, reports: readonly NodeReport[]) {
     version: parts.version,
     manuallySealed: own.manuallySealed,
     node: parts.node,
-    nodes: reports.map((report) => ({
-      node: report.node,
-      state: report.seal.state,
-      restartReady: report.seal.restartReady,
-      reason: report.seal.reason,
-      lastProofAtMs: report.seal.lastProofAtMs,
-      slots: report.seal.slots,
-    })),
+    nodes: [...reports].map(([node, report]) => (report === undefined ? silent(node) : of(report))),
   };
+}
+
+const of = ({ node, seal }: NodeReport) => ({
+  node,
+  state: seal.state,
+  restartReady: seal.restartReady,
+  reason: seal.reason,
+  lastProofAtMs: seal.lastProofAtMs,
+  slots: seal.slots,
+});
+
+/** A node that is left out would look like one that is well. */
+const silent = (node: number) => ({
+  node,
+  state: 'unreachable',
+  restartReady: false,
+  reason: 'it does not answer',
+  lastProofAtMs: 0,
+  slots: [],
+});
+
+/**
+ * The seal looks at what the leader opens; whoever answers and opens nothing else would stay closed
+ * after its next restart. @throws StrongroomError `seal.last-slot`
+ */
+function requireAnotherWay(reports: Reports, name: string): void {
+  const stranded = [...reports.values()].filter((report) => {
+    const rest = report?.seal.slots.filter((slot) => slot.name !== name) ?? [];
+    const opens = rest.some(
+      ({ kind, health }) => kind === 'shamir' || health === 'ok' || health === 'stale',
+    );
+    return rest.length > 0 && !opens;
+  });
+  if (stranded.length === 0) return;
+  const nodes = stranded.map((report) => report?.node).join(', ');
+  throw new StrongroomError(
+    'seal.last-slot',
+    `Cannot remove slot "${name}": no other one opens on node ${nodes}, which would not unseal again; mend it there first ("strongroom status" says what is wrong)`,
+    { details: { slot: name } },
+  );
 }
 
 /** How to reach a token is each node's own matter, so a slot is configured before it is added. */

@@ -12,7 +12,7 @@ const slot = {
 
 const node = {
   node: { type: 'uint64', about: 'Node id' },
-  state: { type: 'string', about: 'uninitialized, sealed, waiting or unsealed' },
+  state: { type: 'string', about: 'uninitialized, sealed, waiting, unsealed or unreachable' },
   restartReady: { type: 'bool', about: 'It proved lately that it could unseal itself' },
   reason: { type: 'string', about: 'Why not' },
   slots: { type: { list: { message: slot } }, about: 'Slots as this node sees them' },
@@ -73,6 +73,10 @@ export const sealAddSlotResponse = {
 
 export const sealRemoveSlotRequest = {
   name: { type: 'string', max: 128, about: 'The slot to remove' },
+} as const satisfies MessageSpec;
+
+export const sealForgetRejectedPinsRequest = {
+  slot: { type: 'string', max: 128, about: 'The slot whose refused PINs are forgotten' },
 } as const satisfies MessageSpec;
 
 export const sealChangeResponse = { revision } as const satisfies MessageSpec;

@@ -96,6 +96,21 @@ function slotOperations(seal: SealPort): readonly Operation[] {
         handle: (context, request) => seal.removeSlot(context, request),
       },
     }),
+    defineOperation({
+      name: 'seal.forgetRejectedPins',
+      summary: 'Lets PINs that its HSM refused be presented again',
+      pathTemplate: 'sys/seal/rejected-pins/{slot}',
+      capability: 'delete',
+      needsSudo: always,
+      rootNamespaceOnly: true,
+      request: messages.sealForgetRejectedPinsRequest,
+      response: messages.sealChangeResponse,
+      run: {
+        kind: 'port',
+        at: 'leader',
+        handle: (context, request) => seal.forgetRejectedPins(context, request),
+      },
+    }),
   ];
 }
 

@@ -107,6 +107,16 @@ export function slotCommand(act: Act): Command {
         session.printDone(`Slot "${name}" removed`, answer);
       }),
     );
+  slot
+    .command('forget-pins')
+    .description('let PINs that its HSM refused be presented again, once the PIN source is touched')
+    .argument('<name>')
+    .action(
+      act(async (session, name = '') => {
+        const answer = await session.call('seal.forgetRejectedPins', { slot: name });
+        session.printDone(`Refused PINs of slot "${name}" forgotten`, answer);
+      }),
+    );
   return slot;
 }
 
