@@ -25,6 +25,7 @@ import { IntegrityWatch } from './integrity/integrity-watch.ts';
 import { openState } from './integrity/open-state.ts';
 import { openRebuildDesk } from './integrity/rebuild-desk.ts';
 import { rebuildDone } from './integrity/rebuild-note.ts';
+import type { AskPin } from './keys/slots.ts';
 import type { Participation } from './participation/participation.ts';
 import { startReplica } from './participation/replica.ts';
 import { type ParticipationOptions, startVoter } from './participation/voter.ts';
@@ -42,6 +43,7 @@ export interface Platform {
   readonly metrics: PromMetrics;
   readonly version: string;
   readonly kept: KeptRoot;
+  readonly askPin: AskPin;
 }
 
 /** What a node stands on: its state, its place in the cluster, its way to the other nodes. */

@@ -13,6 +13,7 @@ import { disableCoreDumps } from './core-dumps.ts';
 import { startDuties } from './duties.ts';
 import { bestOf } from './fitness/fitness.ts';
 import { openFoundation } from './foundation.ts';
+import type { AskPin } from './keys/slots.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { openIdentity } from './open-identity.ts';
 import { openService, type Service } from './service.ts';
@@ -49,6 +50,8 @@ export async function startNode(
     readonly metrics: PromMetrics;
     readonly signal: Cancellation;
     readonly kept: KeptRoot;
+    /** For seal slots whose PIN is typed (`pinPrompt`). */
+    readonly askPin: AskPin;
   },
 ): Promise<RunningNode> {
   const closers = new Closers(options.log);
@@ -65,7 +68,7 @@ async function start(
   options: Parameters<typeof startNode>[1],
   closers: Closers,
 ): Promise<RunningNode> {
-  const { log, metrics, signal, kept } = options;
+  const { log, metrics, signal, kept, askPin } = options;
   const platform = {
     clock: systemClock,
     random: new SystemRandom(),
@@ -73,6 +76,7 @@ async function start(
     metrics,
     version: versionOfProgram(),
     kept,
+    askPin,
   };
   await disableCoreDumps(log);
   await loadSodium();

@@ -91,6 +91,7 @@ export async function openService(foundation: Foundation, closers: Closers): Pro
   const vault = createVault({
     backend,
     seal: createSealPort({
+      askPin: foundation.askPin,
       seal,
       keyring,
       records,
@@ -176,7 +177,7 @@ function openSeal(
   const seal = createSeal({
     clusterId: identity.clusterId,
     nodeId: identity.node,
-    slots: config.seal.slots.map((slot) => slotConfigOf(slot, config)),
+    slots: config.seal.slots.map((slot) => slotConfigOf(slot, config, foundation.askPin)),
     records,
     clock,
     random,

@@ -21,12 +21,13 @@ export function serverCommand(io: CliIo): Command {
         });
       }
       // By hand: gRPC keeps connections of closed clients for some seconds, and with them the process.
-      process.exit(await runServer(config, io.signal));
+      process.exit(await runServer(config, io));
     });
 }
 
 /** @returns the exit code: 0 after SIGTERM or SIGINT, 70 after a broken invariant, 1 otherwise. */
-async function runServer(file: string, told: AbortSignal): Promise<number> {
+async function runServer(file: string, io: CliIo): Promise<number> {
+  const told = io.signal;
   // Here and not above, so that every other command starts without loading a whole node.
   const { KeptRoot, readNodeConfig, startNode, wantRebuild } = await import(
     '../../server/index.ts'
@@ -54,7 +55,13 @@ async function runServer(file: string, told: AbortSignal): Promise<number> {
     const metrics = promMetrics();
     for (;;) {
       if (told.aborted) return 0;
-      const node = await startNode(config, { log, metrics, signal: told, kept });
+      const node = await startNode(config, {
+        log,
+        metrics,
+        signal: told,
+        kept,
+        askPin: (question) => askPin(io, question),
+      });
       const ended = await Promise.race([stopping, node.stopped]);
       if (ended === 'told') {
         await node.stop();
@@ -74,6 +81,19 @@ async function runServer(file: string, told: AbortSignal): Promise<number> {
     clearInterval(alive);
     await log.flush();
   }
+}
+
+/** Nobody is waited for at the terminal any more once the node is told to end. */
+async function askPin(io: CliIo, question: string): Promise<string | undefined> {
+  const typed = io.askHidden(question).catch((error: unknown) => {
+    // While a hidden line is typed the terminal sends Ctrl-C as a character.
+    process.kill(process.pid, 'SIGINT');
+    throw error;
+  });
+  const ended = new Promise<undefined>((resolve) => {
+    io.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  return await Promise.race([typed, ended]);
 }
 
 function exitCodeOf(error: unknown): number {

@@ -39,12 +39,14 @@ const pkcs11Slot = z
     serial: z.string().min(1).max(16).optional(),
     pinFile: path.optional(),
     pinFd: z.int().min(3).max(1023).optional(),
+    pinPrompt: z.literal(true).optional(),
     environment: z.record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string().max(4096)).optional(),
     mechanism: z.enum(['aes-gcm', 'rsa-oaep-sha1', 'rsa-oaep-sha256']).default('aes-gcm'),
   })
   .refine(
-    (slot) => (slot.pinFile === undefined) !== (slot.pinFd === undefined),
-    'needs exactly one of pinFile and pinFd',
+    (slot) =>
+      [slot.pinFile, slot.pinFd, slot.pinPrompt].filter((from) => from !== undefined).length === 1,
+    'needs exactly one of pinFile, pinFd and pinPrompt',
   );
 
 const slot = z.discriminatedUnion('kind', [

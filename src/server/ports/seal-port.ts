@@ -6,7 +6,7 @@ import type { NodeReport } from '../cluster/peer-request.ts';
 import type { SystemRecords } from '../cluster/system-records.ts';
 import type { NodeConfig } from '../config/index.ts';
 import type { KeyringKeeper } from '../keys/keyring-keeper.ts';
-import { slotConfigOf } from '../keys/slots.ts';
+import { type AskPin, slotConfigOf } from '../keys/slots.ts';
 
 const LIFT_RECORD = 'cluster/lift';
 const WRITE_MS = 15_000;
@@ -19,6 +19,7 @@ export interface SealPortParts {
   readonly keyring: KeyringKeeper;
   readonly records: SystemRecords;
   readonly config: NodeConfig;
+  readonly askPin: AskPin;
   readonly node: number;
   readonly version: string;
   /** Every node's own view, this one's included. */
@@ -66,7 +67,8 @@ export function createSealPort(parts: SealPortParts): SealPort {
       return status(context.signal);
     },
     async addSlot(_context, request) {
-      const config = slotConfigOf(configuredSlot(parts, request.name, request.kind), parts.config);
+      const wanted = configuredSlot(parts, request.name, request.kind);
+      const config = slotConfigOf(wanted, parts.config, parts.askPin);
       const { shares, threshold } = request;
       const added = await seal.addSlot(config, { shares, threshold });
       const slot = seal.status().slots.find((one) => one.name === request.name);

@@ -58,14 +58,14 @@ export class ForeignSeals {
   }
 
   async #openRoot(foreign: ForeignState, shares: readonly string[]): Promise<Root> {
-    const { config, identity, clock, random, log } = this.#foundation;
+    const { config, identity, clock, random, log, askPin } = this.#foundation;
     const { clusterId } = foreign;
     const notes: SealNotes = this.#notes.get(clusterId) ?? new Map();
     this.#notes.set(clusterId, notes);
     await using seal = createSeal({
       clusterId,
       nodeId: identity.node,
-      slots: config.seal.slots.map((slot) => slotConfigOf(slot, config)),
+      slots: config.seal.slots.map((slot) => slotConfigOf(slot, config, askPin)),
       records: recordsOf(foreign, notes),
       clock,
       random,

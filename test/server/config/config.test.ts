@@ -85,6 +85,9 @@ describe('node configuration', () => {
       refusal({ ...minimal, seal: { slots: [{ ...hsm, pinFile: 'p', pinFd: 3 }] } }),
     ).toContain('exactly one of pinFile');
     expect(refusal({ ...minimal, seal: { slots: [{ ...hsm, pinFd: 3 }] } })).toBe('accepted');
+    expect(refusal({ ...minimal, seal: { slots: [{ ...hsm, pinPrompt: true }] } })).toBe(
+      'accepted',
+    );
   });
 
   it.each([
