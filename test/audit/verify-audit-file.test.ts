@@ -185,6 +185,16 @@ describe('audit verify', () => {
     ]);
   });
 
+  test('finds that the beginning was dropped, unless it is known to be elsewhere', async () => {
+    using folder = temporaryFolder();
+    const path = folder.path('a.log');
+    writeLines(path, (await fileOf(folder.path('all.log'), 10)).slice(3));
+    expect((await verifyAuditFiles([path], { firstRecord: 1 })).problems).toMatchObject([
+      { kind: 'dropped', file: path, line: 1, sequence: 4, missing: 3 },
+    ]);
+    expect(await verifyAuditFiles([path], { firstRecord: 4 })).toMatchObject({ isIntact: true });
+  });
+
   test('a forged or foreign head is no witness', async () => {
     using folder = temporaryFolder();
     const path = folder.path('audit.log');

@@ -474,6 +474,17 @@ describe('the rest', () => {
     expect(err).toContain('Line 1');
   });
 
+  it('audit verify does not call a log whole that nobody vouches for, though that was asked', async () => {
+    const file = join(temporaryFolder(), 'audit.log');
+    writeFileSync(file, '');
+    const { status, err } = await run(['audit', 'verify', file, '--node', '9'], {
+      'seal.status': { clusterId: 'c' },
+      'audit.heads': { heads: [], keys: [] },
+    });
+    expect(status).toBe(1);
+    expect(err).toContain('no head of node 9');
+  });
+
   it('version tells the version of the package', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect((await run(['version', '--format', 'json'])).out).toContain(`"version": "${version}"`);

@@ -13,6 +13,8 @@ export interface VerifyOptions {
   readonly heads?: readonly SignedHead[];
   /** The node's registered key: heads of any other are bad. Without it each head's own is taken. */
   readonly publicKey?: Uint8Array;
+  /** The record that the files have to go back to; without it they may begin anywhere. */
+  readonly firstRecord?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -88,12 +90,14 @@ class ChainCheck {
   #problemCount = 0;
   readonly #headsBySequence = new Map<number, SignedHead[]>();
   #firstSequence: number | undefined;
+  readonly #firstWanted: number;
   #last: ChainHead = EMPTY_CHAIN;
   #records = 0;
   #headsChecked = 0;
   #lastHeadSequence = 0;
 
-  constructor({ heads = [], publicKey }: VerifyOptions) {
+  constructor({ heads = [], publicKey, firstRecord = Number.MAX_SAFE_INTEGER }: VerifyOptions) {
+    this.#firstWanted = firstRecord;
     for (const head of heads) {
       const isOfKey = publicKey === undefined || equalBytes(publicKey, head.publicKey);
       if (!isOfKey || !verifyHead(head)) {
@@ -117,7 +121,9 @@ class ChainCheck {
     const isFirst = this.#firstSequence === undefined;
     if (!found.isIntact) this.#tell({ kind: 'changed', file, line, sequence });
     if (isFirst && sequence > 1) {
-      // An older file was not given. What came before is told by `firstSequence`.
+      // An older file was not given, which is in order as far as nobody wanted it.
+      const missing = sequence - this.#firstWanted;
+      if (missing > 0) this.#tell({ kind: 'dropped', file, line, sequence, missing });
     } else if (sequence > expected) {
       this.#tell({ kind: 'dropped', file, line, sequence, missing: sequence - expected });
     } else if (sequence < expected) {

@@ -52,6 +52,11 @@ export function auditCommand(act: Act): Command {
       parseCount,
     )
     .option('--sink <name>', 'the sink that wrote the files; needed when the node has several')
+    .option(
+      '--first-record <number>',
+      'the files need not go back further than this one: older files are archived elsewhere',
+      parseCount,
+    )
     .action(act((session, ...files) => verify(session, files)));
   return audit;
 }
@@ -59,7 +64,11 @@ export function auditCommand(act: Act): Command {
 async function verify(session: Session, files: readonly string[]): Promise<number> {
   const { describeProblem, verifyAuditFiles } = await import('../../audit/index.ts');
   const heads = await committedHeads(session);
-  const verdict = await verifyAuditFiles(files, { ...heads, signal: session.io.signal });
+  const verdict = await verifyAuditFiles(files, {
+    ...heads,
+    firstRecord: session.options.number('firstRecord') ?? 1,
+    signal: session.io.signal,
+  });
   const { problems, ...facts } = verdict;
   const sentences = problems.map(describeProblem);
   session.print({
@@ -96,6 +105,13 @@ async function committedHeads(
     throw new StrongroomError(
       'cli.usage',
       `Cannot tell which sink wrote the files, node ${node} has ${sinks.join(', ')}: give --sink`,
+    );
+  }
+  if (!all.some((head) => head.sink === sink)) {
+    const which = sink === undefined ? '' : ` and sink "${sink}"`;
+    throw new StrongroomError(
+      'cli.usage',
+      `Cannot compare the files: the cluster has committed no head of node ${node}${which}; a node that is new has one after some seconds`,
     );
   }
   const keys = (answer['keys'] ?? []) as readonly Payload[];
