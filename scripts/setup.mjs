@@ -1,6 +1,6 @@
-// Brings a fresh clone to where it can run: npm packages, SoftHSM where this user may install it,
-// the build. Does nothing that is already done, so every npm script starts with it. Only Node's own
-// modules are used here: nothing else is there yet.
+// Brings a fresh clone to where it can run: SoftHSM and a compiler where this user may install them,
+// npm packages, the build. Does nothing that is already done, so every npm script starts with it. Only
+// Node's own modules are used here: nothing else is there yet.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -13,13 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-
-const softHsmModules = [
-  '/usr/lib/softhsm/libsofthsm2.so',
-  '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so',
-  '/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so',
-  '/usr/local/lib/softhsm/libsofthsm2.so',
-];
+import { compileBinding, prepareModules } from './native-modules.mjs';
+import { installSystemPackages } from './system-packages.mjs';
 
 const say = (text) => process.stderr.write(`strongroom: ${text}\n`);
 
@@ -30,8 +25,10 @@ if (major < 20 || (major === 20 && minor < 15)) {
 }
 
 process.chdir(new URL('..', import.meta.url).pathname);
+// First, for a compiler may be among them.
+if (process.argv.includes('--system')) installSystemPackages(process.argv.includes('--test'), say);
 installPackages();
-if (process.argv.includes('--system')) installSystemPackages();
+compileBinding(say);
 build();
 
 function installPackages() {
@@ -42,53 +39,20 @@ function installPackages() {
   // Development packages are needed too: the build is made here.
   // `ci` insists that the lock file names every other platform's optional binaries too, which a
   // registry mirror may not hold; `install` then takes the same locked versions.
-  const flags = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = [
+    '--include=dev',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   const exact = spawnSync('npm', ['ci', ...flags], { stdio: 'ignore' });
   if (exact.status !== 0) run('npm', ['install', '--no-save', ...flags]);
+  if (!prepareModules(say)) {
+    say('failed: npm rebuild, which puts the packages with machine code in order');
+    process.exit(1);
+  }
   writeFileSync(stamp, lock);
-}
-
-/** SoftHSM holds the root key of the local cluster; the others are for tests. */
-function installSystemPackages() {
-  const wanted = [
-    { package: 'softhsm2', has: () => softHsmModules.some(existsSync) },
-    ...(process.argv.includes('--test')
-      ? [
-          { package: 'opencryptoki', has: () => existsSync('/usr/sbin/pkcsslotd') },
-          { package: 'p11-kit', has: () => existsSync('/usr/bin/p11-kit') },
-          {
-            package: 'p11-kit-modules',
-            has: () => existsSync('/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so'),
-          },
-          // Devices in trouble and disks in trouble are small libraries, made for the test.
-          { package: 'gcc', has: () => spawnSync('cc', ['--version']).status === 0 },
-          { package: 'libc6-dev', has: () => existsSync('/usr/include/stdio.h') },
-          { package: 'libnss3', has: () => existsSync('/usr/lib/x86_64-linux-gnu/libsoftokn3.so') },
-        ]
-      : []),
-  ];
-  const missing = wanted.filter((one) => !one.has()).map((one) => one.package);
-  if (missing.length === 0) return;
-  const canInstall = process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
-  if (!canInstall) {
-    say(`not installed and not mine to install here: ${missing.join(', ')}`);
-    say('without softhsm2 the local cluster uses its embedded development seal; install it with');
-    say(`  sudo apt-get install ${missing.join(' ')}`);
-    return;
-  }
-  say(`installing ${missing.join(', ')} from the system's packages`);
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const install = () =>
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: environment,
-    });
-  if (install().status !== 0) {
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' });
-    const second = install();
-    if (second.status !== 0)
-      say(`could not install: ${String(second.stderr).trim().split('\n').at(-1)}`);
-  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { StrongroomError } from '../../lib/index.ts';
 import type { CliIo } from '../io.ts';
 import { type Asked, mergeOptions } from '../local-cluster/asked.ts';
 import { clientOf } from '../local-cluster/clients.ts';
-import { hasSoftHsm, type LocalOptions, readLocalCluster } from '../local-cluster/layout.ts';
+import { type LocalOptions, missingForToken, readLocalCluster } from '../local-cluster/layout.ts';
 import { showLiveTable } from '../local-cluster/live-table.ts';
 import { nodeProgram } from '../local-cluster/processes.ts';
 import { type LocalDocument, startCluster, stopCluster } from '../local-cluster/start.ts';
@@ -185,9 +185,10 @@ function askedBy(flags: UpFlags): Asked {
 }
 
 function defaultSeal(say: (text: string) => void): LocalOptions['seal'] {
-  if (hasSoftHsm()) return 'pkcs11';
-  say('SoftHSM is not installed, so the development seal is used: it protects NOTHING.');
-  say('Install softhsm2 (sudo apt-get install softhsm2) for a real seal.');
+  const missing = missingForToken();
+  if (missing === undefined) return 'pkcs11';
+  say(`The development seal is used, which protects NOTHING: ${missing.why}.`);
+  say(`For a real seal, ${missing.remedy}, and begin with another folder (--data).`);
   return 'dev';
 }
 

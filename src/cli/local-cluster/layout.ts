@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findSoftHsm, initSoftHsmToken } from '../../hsm/index.ts';
+import { findSoftHsm, initSoftHsmToken, isBindingCompiled } from '../../hsm/index.ts';
 import { StrongroomError } from '../../lib/index.ts';
 import type { NodeConfigInput } from '../../server/config/index.ts';
 
@@ -47,9 +47,16 @@ export const sharesFile = (data: string) => join(data, 'unseal-shares');
 /** There from the layout until the root token is kept: what is founded meanwhile is nobody's yet. */
 export const foundingFile = (data: string) => join(data, 'founding');
 
-/** Whether `up` can make a token to seal with. */
-export function hasSoftHsm(): boolean {
-  return findSoftHsm() !== undefined;
+/** Why `up` can make no token to seal with, and what helps; undefined when it can. */
+export function missingForToken(): { readonly why: string; readonly remedy: string } | undefined {
+  if (findSoftHsm() === undefined)
+    return { why: 'SoftHSM is not installed', remedy: 'install softhsm2' };
+  if (!isBindingCompiled())
+    return {
+      why: 'the PKCS#11 binding is not compiled',
+      remedy: 'install python3, make and g++ and run "npm run build"',
+    };
+  return undefined;
 }
 
 /** A cluster that was laid out before; undefined when there is none. */
@@ -205,11 +212,11 @@ async function makeSlots(options: LocalOptions): Promise<NodeConfigInput['seal']
 
 /** A SoftHSM token with random PINs, in files that only this user reads. */
 async function makeToken(data: string) {
-  const module = findSoftHsm();
-  if (module === undefined) {
+  const missing = missingForToken();
+  if (missing !== undefined) {
     throw new StrongroomError(
       'cli.usage',
-      'Cannot seal with pkcs11: SoftHSM is not installed; install softhsm2, or use --seal dev',
+      `Cannot seal with pkcs11: ${missing.why}; ${missing.remedy}, or use --seal dev`,
     );
   }
   const directory = softHsmFolder(data);

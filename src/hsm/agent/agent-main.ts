@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import { StrongroomError } from '../../lib/index.ts';
 import type { AgentReply, AgentRequest } from './protocol.ts';
-import { TokenAgent } from './token-agent.ts';
+import type { TokenAgent } from './token-agent.ts';
 
 /**
  * A thread that ends the agent when its parent is gone: a module that never answers holds the agent's
@@ -20,11 +20,28 @@ const ORPHAN_WATCH = `
   }, 1000);
 `;
 
-const agent = new TokenAgent();
+// Loaded while the first call may be on its way, so that a binding that does not load is an answer
+// and not the end of this process.
+const loading = load();
 
-function answer(request: AgentRequest): AgentReply {
+async function load(): Promise<TokenAgent | StrongroomError> {
+  try {
+    const loaded = await import('./token-agent.ts');
+    return new loaded.TokenAgent();
+  } catch (error) {
+    const [why = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    return new StrongroomError(
+      'hsm.module-missing',
+      `Cannot load the PKCS#11 binding: ${why}; install python3, make and g++, then run "npm run build", which compiles it`,
+    );
+  }
+}
+
+async function answer(request: AgentRequest): Promise<AgentReply> {
   const { id, method, args } = request;
   try {
+    const agent = await loading;
+    if (agent instanceof StrongroomError) throw agent;
     // The parent is this same program: its calls are typed by `AgentCalls`.
     const call = agent[method].bind(agent) as (...values: readonly unknown[]) => unknown;
     return { id, result: call(...args) };
@@ -41,7 +58,7 @@ function answer(request: AgentRequest): AgentReply {
 }
 
 process.on('message', (message) => {
-  process.send?.(answer(message as AgentRequest));
+  void answer(message as AgentRequest).then((reply) => process.send?.(reply));
 });
 // Signals meant for the whole process group (an operator's Ctrl-C) are the parent's business.
 process.on('SIGINT', () => {});
