@@ -13,7 +13,7 @@ export function processIo(signal: AbortSignal): CliIo {
     env: process.env,
     homeDir: homedir(),
     isTerminal: process.stdout.isTTY === true,
-    columns: () => process.stdout.columns ?? COLUMNS,
+    columns: () => process.stdout.columns || COLUMNS,
     readStdin,
     readStdinBytes: async function* () {
       for await (const chunk of process.stdin) yield new Uint8Array(chunk as Buffer);

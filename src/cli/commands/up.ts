@@ -118,8 +118,12 @@ function explain(
   options: LocalOptions,
   unsettled: string,
 ): void {
-  const [first] = document.nodes;
   const scheme = options.insecurePlaintext ? 'http' : 'https';
+  // All of them: the command still finds the cluster when one was killed to see what happens.
+  const addresses = document.nodes
+    .filter((one) => one.kind === 'voter')
+    .map((one) => `${scheme}://${one.grpcAddress}`)
+    .join(',');
   say(
     [
       '',
@@ -128,7 +132,7 @@ function explain(
         : `The nodes run, but not all is well: ${unsettled}.`,
       'To use it from another terminal:',
       '',
-      `  export STRONGROOM_ADDR=${scheme}://${first?.grpcAddress ?? ''}`,
+      `  export STRONGROOM_ADDR=${addresses}`,
       ...(options.insecurePlaintext ? ['  export STRONGROOM_INSECURE_PLAINTEXT=1'] : []),
       `  export STRONGROOM_CACERT=${document.caFile}`,
       `  export STRONGROOM_TOKEN="$(cat ${document.rootTokenFile})"`,

@@ -61,7 +61,8 @@ function drawn(out: LiveOutput): Show {
         ? 'Ctrl-C stops the nodes and keeps the data'
         : `No answer for ${Math.ceil(silentMs / 1_000)} s: an election, or too few nodes run`;
     // A line that wraps would be two, and the next drawing would begin at the wrong place.
-    const width = out.columns ?? Number.POSITIVE_INFINITY;
+    // A terminal that does not know its size says 0.
+    const width = out.columns || Number.POSITIVE_INFINITY;
     const next = [...renderMembers(members), '', footer].map((line) => line.slice(0, width));
     // Up to the first line of the last drawing, and clear from there on.
     out.write(`${lines > 0 ? `\u001b[${lines}A\u001b[0J` : ''}${next.join('\n')}\n`);
