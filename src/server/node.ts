@@ -15,6 +15,7 @@ import { bestOf } from './fitness/fitness.ts';
 import { openFoundation } from './foundation.ts';
 import type { AskPin } from './keys/slots.ts';
 import { startMetricsServer } from './metrics-server.ts';
+import { shareHostNames } from './names/resolver.ts';
 import { openIdentity } from './open-identity.ts';
 import { openService, type Service } from './service.ts';
 
@@ -79,6 +80,7 @@ async function start(
     askPin,
   };
   await disableCoreDumps(log);
+  shareHostNames();
   await loadSodium();
   const state: NodeState = { ready: false, failed: false, service: undefined };
   const addresses = {
