@@ -15,6 +15,7 @@ const softHsmModules = [
 
 const forTests = [
   { package: 'opencryptoki', has: () => existsSync('/usr/sbin/pkcsslotd') },
+  { package: 'opensc', has: () => existsSync('/usr/bin/pkcs11-tool') },
   // It has the spy that counts how often a PIN is presented.
   { package: 'opensc-pkcs11', has: () => hasLibrary('pkcs11/pkcs11-spy.so') },
   { package: 'p11-kit', has: () => existsSync('/usr/bin/p11-kit') },

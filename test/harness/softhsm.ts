@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,10 @@ import { quietLogger, quietMetrics } from '../../src/telemetry/index.ts';
 /** Tests of tokens need SoftHSM2: `apt-get install softhsm2`. */
 export const softHsmInstalled = findSoftHsm() !== undefined;
 if (!softHsmInstalled) console.warn('SoftHSM2 is not installed: its tests are skipped');
+
+/** Some tests have another program at the token: `apt-get install opensc`. */
+export const pkcs11ToolInstalled = spawnSync('pkcs11-tool', ['--version']).error === undefined;
+if (!pkcs11ToolInstalled) console.warn('pkcs11-tool is not installed: its tests are skipped');
 
 export const PIN = '271828';
 export const SO_PIN = '31415926';

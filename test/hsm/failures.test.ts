@@ -28,7 +28,13 @@ import {
 import { SupervisedToken } from '../../src/hsm/supervised-token.ts';
 import { SystemRandom, systemClock, utf8Bytes } from '../../src/lib/index.ts';
 import { recordingLogger } from '../harness/seal.ts';
-import { PIN, SoftHsm, softHsmInstalled, tokenOptions } from '../harness/softhsm.ts';
+import {
+  PIN,
+  pkcs11ToolInstalled,
+  SoftHsm,
+  softHsmInstalled,
+  tokenOptions,
+} from '../harness/softhsm.ts';
 import { spied, spyInstalled } from '../harness/spied-module.ts';
 
 const context = utf8Bytes('context');
@@ -218,24 +224,27 @@ describe.skipIf(!softHsmInstalled)('a token that fails', () => {
     await expect(token.randomBytes(1)).rejects.toMatchObject({ code: 'hsm.closed' });
   });
 
-  it('sees two keys with one label, and tells them apart by fingerprint', async () => {
-    const token = supervised();
-    await token.open();
-    const kek = await token.generateKek('kek', 'aes-gcm');
-    const args = ['--module', address.module, '--token-label', 'alpha', '--login', '--pin', PIN];
-    execFileSync('pkcs11-tool', [...args, '--keygen', '--key-type', 'aes:32', '--label', 'kek'], {
-      env: { ...process.env, ...address.environment },
-      stdio: 'ignore',
-    });
-    const second = kept(new SupervisedToken(address, pin, tokenOptions()));
-    await expect(second.findKek('kek', 'aes-gcm')).rejects.toMatchObject({
-      code: 'hsm.key-ambiguous',
-    });
-    expect(await second.findKek('kek', 'aes-gcm', kek.fingerprint)).toEqual(kek);
-    const secret = random.bytes(32);
-    const wrapped = await second.wrap(kek, secret, context);
-    expect(await token.unwrap(kek, wrapped, context)).toEqual(secret);
-  });
+  it.skipIf(!pkcs11ToolInstalled)(
+    'sees two keys with one label, and tells them apart by fingerprint',
+    async () => {
+      const token = supervised();
+      await token.open();
+      const kek = await token.generateKek('kek', 'aes-gcm');
+      const args = ['--module', address.module, '--token-label', 'alpha', '--login', '--pin', PIN];
+      execFileSync('pkcs11-tool', [...args, '--keygen', '--key-type', 'aes:32', '--label', 'kek'], {
+        env: { ...process.env, ...address.environment },
+        stdio: 'ignore',
+      });
+      const second = kept(new SupervisedToken(address, pin, tokenOptions()));
+      await expect(second.findKek('kek', 'aes-gcm')).rejects.toMatchObject({
+        code: 'hsm.key-ambiguous',
+      });
+      expect(await second.findKek('kek', 'aes-gcm', kek.fingerprint)).toEqual(kek);
+      const secret = random.bytes(32);
+      const wrapped = await second.wrap(kek, secret, context);
+      expect(await token.unwrap(kek, wrapped, context)).toEqual(secret);
+    },
+  );
 });
 
 describe.skipIf(!softHsmInstalled || !spyInstalled)('a wrong PIN', () => {
