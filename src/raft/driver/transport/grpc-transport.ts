@@ -143,7 +143,7 @@ export class GrpcTransport implements Transport {
   }
 
   #streamTo(peer: NodeId, traffic: TrafficClass): PeerStream {
-    const key = `${peer} ${traffic}`;
+    const key = keyOf(peer, traffic);
     const known = this.#streams.get(key);
     if (known !== undefined) return known;
     const { self, addressOf, credentials, requirePeerCertificate, log } = this.#options;
@@ -162,9 +162,17 @@ export class GrpcTransport implements Transport {
         // A lost heartbeat comes again by itself; lost entries are asked for.
         if (traffic === 'append') this.#unreachable(peer);
       },
+      onOpen: () => this.#heard(peer),
     });
     this.#streams.set(key, stream);
     return stream;
+  }
+
+  /** By one way, so the others to it need not wait. Each has a connection of its own, with its own pauses. */
+  #heard(peer: NodeId): void {
+    for (const traffic of ['urgent', 'append'] as const) {
+      this.#streams.get(keyOf(peer, traffic))?.hurry();
+    }
   }
 
   #unreachable(peer: NodeId): void {
@@ -214,6 +222,7 @@ export class GrpcTransport implements Transport {
           peer = this.#greet(call, request.hello);
           forget = this.#remember(peer, () => call.end());
           call.write({ accepted: true } as ExchangeResponse);
+          this.#heard(peer.node);
           return;
         }
         this.#deliver(peer, request);
@@ -301,6 +310,10 @@ export class GrpcTransport implements Transport {
 interface Inbound {
   readonly incarnation: number;
   readonly end: () => void;
+}
+
+function keyOf(peer: NodeId, traffic: TrafficClass): string {
+  return `${peer} ${traffic}`;
 }
 
 function messageOf(error: unknown): string {

@@ -25,16 +25,20 @@ export interface PeerStreamOptions {
   readonly queueBytesMax: number;
   /** Something that was to be sent may be lost. */
   readonly onLoss: () => void;
+  /** The peer has accepted the greeting. */
+  readonly onOpen?: () => void;
 }
 
 /** Half an election timeout at most: a peer that comes back is found before anyone campaigns. */
 const BACKOFF_MS = { first: 25, max: 400 } as const;
 /**
- * A peer that does not accept the greeting in this time is given up and tried again. Long enough for
- * the handshakes of TCP and TLS over half the world, and short enough that TCP asks again soon after
- * a partition has healed: left to itself it doubles its pause each time.
+ * A peer that does not accept the greeting in this time is given up and tried again, for TCP left to
+ * itself doubles its pause each time: by turns, short enough to be there soon after a partition has
+ * healed, and long enough for the handshakes of TCP and TLS over half the world.
  */
-const ACCEPT_TIMEOUT_MS = 2_000;
+const ACCEPT_TIMEOUTS_MS = [1_000, 2_000] as const;
+/** An attempt so old met nobody, when the peer is heard by another way. */
+const ATTEMPT_STALE_MS = 700;
 
 interface Queued {
   readonly groupId: number;
@@ -59,6 +63,9 @@ export class PeerStream {
   #flushDue = false;
   #backoffMs: number = BACKOFF_MS.first;
   #timer: Timer | undefined;
+  /** Since the peer accepted a greeting. */
+  #attempts = 0;
+  #attemptedAtMs = 0;
   #complained = false;
 
   constructor(options: PeerStreamOptions) {
@@ -75,6 +82,20 @@ export class PeerStream {
     this.#queuedBytes += bytes;
     if (this.#state === 'idle') this.#connect();
     this.#flushSoon();
+  }
+
+  /**
+   * The peer was heard by another way just now: what is on hold because of its silence is not any more.
+   * Connects, though there may be nothing to say yet: over a long way that takes most of a second, and
+   * a peer that was away has much to be told.
+   */
+  hurry(): void {
+    const { clock } = this.#options;
+    const isStale = clock.monotonicMs() - this.#attemptedAtMs > ATTEMPT_STALE_MS;
+    if (this.#state === 'greeting' && isStale) this.#leave();
+    if (this.#state !== 'backoff' && this.#state !== 'idle') return;
+    this.#timer?.cancel();
+    this.#connect();
   }
 
   close(): void {
@@ -152,14 +173,24 @@ export class PeerStream {
       if (stream === this.#stream && this.#state === 'greeting') this.#accepted(stream);
     });
     this.#write({ hello: sayHello(self, peer) } as Partial<ExchangeRequest>);
-    this.#timer = this.#options.clock.after(ACCEPT_TIMEOUT_MS, () => {
-      if (stream !== this.#stream) return;
-      // With its connection, which may be one that is still being made: the next stream would wait
-      // for that same one, and gRPC itself never gives it up.
-      this.#client = undefined;
-      client.close();
-      this.#failed('it does not answer');
+    const { clock } = this.#options;
+    const timeoutMs = ACCEPT_TIMEOUTS_MS[this.#attempts % ACCEPT_TIMEOUTS_MS.length] ?? 0;
+    this.#attempts += 1;
+    this.#attemptedAtMs = clock.monotonicMs();
+    this.#timer = clock.after(timeoutMs, () => {
+      if (stream === this.#stream) this.#leave();
     });
+  }
+
+  /**
+   * Gives up an attempt with its connection, which may be one that is still being made: the next
+   * stream would wait for that same one, and gRPC itself never gives it up.
+   */
+  #leave(): void {
+    const left = this.#client;
+    this.#client = undefined;
+    left?.client.close();
+    this.#failed('it does not answer');
   }
 
   #accepted(stream: Stream): void {
@@ -172,8 +203,10 @@ export class PeerStream {
     this.#state = 'open';
     // Only now: a peer that takes connections and refuses greetings is not tried at full speed.
     this.#backoffMs = BACKOFF_MS.first;
+    this.#attempts = 0;
     this.#complained = false;
     this.#flush();
+    this.#options.onOpen?.();
   }
 
   #failed(why: string): void {
