@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TcpProxy } from '../../chaos/grounds/processes/tcp-proxy.ts';
 import {
   type Cancellation,
@@ -18,13 +18,12 @@ setMaxListeners(0, never);
 
 type Handle = (request: Uint8Array, signal: Cancellation) => Promise<Uint8Array>;
 
-function serverOf(handle: Handle, readIndex: () => Promise<number> = async () => 0): ForwardServer {
+function serverOf(handle: Handle): ForwardServer {
   return new ForwardServer({
     self: identity(2),
     log: quietLogger,
     requirePeerCertificate: false,
     handle,
-    readIndex,
   });
 }
 
@@ -137,19 +136,6 @@ describe('forwarding', () => {
     expect(await answer).toBe('write');
   });
 
-  it('asks for a read index again when a round got no answer, and tells those who waited', async () => {
-    let asked = 0;
-    const readIndex = () => (++asked === 1 ? new Promise<number>(() => {}) : Promise.resolve(7));
-    await using server = await listen([serverOf(async (request) => request, readIndex)]);
-    await using client = clientTo(server.port);
-    const lost = client.readIndex(node(2), { signal: never });
-    lost.catch(() => {});
-    await vi.waitFor(() => expect(asked).toBe(1));
-    const next = client.readIndex(node(2), { signal: never });
-    await expect(lost).rejects.toMatchObject({ code: 'replication.unreachable' });
-    expect(await next).toBe(7);
-  });
-
   it('connects again once the other side is back', async () => {
     await using server = await listen([serverOf(async (request) => request)]);
     await using proxy = await TcpProxy.listen(server);
@@ -200,28 +186,5 @@ describe('forwarding', () => {
     giveUp.abort(new Error('enough'));
     expect(await answer).toMatchObject({ message: 'enough' });
     expect(await cancelled.promise).toMatchObject({ code: 'request.cancelled' });
-  });
-
-  it('shares rounds among those who ask for a read index, and never an earlier answer', async () => {
-    let rounds = 0;
-    const gate = deferred<void>();
-    await using server = await listen([
-      serverOf(
-        async (request) => request,
-        async () => {
-          rounds++;
-          await gate.promise;
-          return rounds;
-        },
-      ),
-    ]);
-    await using client = clientTo(server.port);
-    const first = client.readIndex(node(2), { signal: never });
-    await expect.poll(() => rounds, { timeout: 5000 }).toBe(1);
-    const later = Array.from({ length: 50 }, () => client.readIndex(node(2), { signal: never }));
-    gate.resolve();
-    expect(await first).toBe(1);
-    expect(new Set(await Promise.all(later))).toEqual(new Set([2]));
-    expect(rounds).toBe(2);
   });
 });

@@ -1,8 +1,7 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import { type Cancellation, type Clock, LinkedCancel, StrongroomError } from '../../lib/index.ts';
+import { type Cancellation, type Clock, StrongroomError } from '../../lib/index.ts';
 import type { NodeId, SelfIdentity } from '../../raft/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { SharedRound } from '../shared-round.ts';
 import { ForwardLink } from './forward-link.ts';
 
 export interface ForwardClientOptions {
@@ -20,7 +19,6 @@ export interface ForwardClientOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 3000;
-const READ_INDEX_MS = 3000;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2000;
 
@@ -29,7 +27,6 @@ interface Peer {
   failures: number;
   retryAtMs: number;
   lastError: StrongroomError | undefined;
-  readonly readIndex: SharedRound<number>;
 }
 
 /** Sends requests to other nodes: one stream each, made when first needed and made again. */
@@ -58,15 +55,6 @@ export class ForwardClient implements AsyncDisposable {
     return await this.#linkTo(node).send(request, options.signal);
   }
 
-  /**
-   * Asks `node` for an index that was committed after this call. Callers share rounds.
-   *
-   * @throws StrongroomError `replication.unreachable`, `raft.no-leader`
-   */
-  async readIndex(node: NodeId, options: { readonly signal: Cancellation }): Promise<number> {
-    return await this.#peer(node).readIndex.join(options.signal);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     for (const { link } of this.#peers.values()) link?.close();
@@ -81,29 +69,9 @@ export class ForwardClient implements AsyncDisposable {
       failures: 0,
       retryAtMs: Number.NEGATIVE_INFINITY,
       lastError: undefined,
-      readIndex: new SharedRound(() => this.#askReadIndex(node)),
     };
     this.#peers.set(node, peer);
     return peer;
-  }
-
-  /** A round that gets no answer must not hold up the next. */
-  async #askReadIndex(node: NodeId): Promise<number> {
-    using limit = new LinkedCancel(this.#stop.signal);
-    const timer = this.#options.clock.after(READ_INDEX_MS, () =>
-      limit.abort(
-        new StrongroomError(
-          'replication.unreachable',
-          `Node ${node} has confirmed no read index within ${READ_INDEX_MS} ms`,
-          { details: { node } },
-        ),
-      ),
-    );
-    try {
-      return await this.#linkTo(node).readIndex(limit);
-    } finally {
-      timer.cancel();
-    }
   }
 
   #linkTo(node: NodeId): ForwardLink {

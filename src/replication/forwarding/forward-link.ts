@@ -18,8 +18,8 @@ export interface ForwardLinkOptions {
   readonly onClosed: (error: StrongroomError) => void;
 }
 
-interface Waiting<T> {
-  readonly answer: Deferred<T>;
+interface Waiting {
+  readonly answer: Deferred<Uint8Array>;
   sent: boolean;
 }
 
@@ -36,12 +36,10 @@ export class ForwardLink {
   readonly #options: ForwardLinkOptions;
   readonly #client: Client;
   readonly #stream: ClientDuplexStream<ForwardRequestMessage, ForwardResponseMessage>;
-  readonly #calls = new Map<number, Waiting<Uint8Array>>();
-  readonly #asks = new Map<number, Waiting<number>>();
+  readonly #calls = new Map<number, Waiting>();
   #queue: { readonly id: number; readonly request: Uint8Array }[] = [];
   #queuedBytes = 0;
   #cancelled: number[] = [];
-  #askQueue: number[] = [];
   #lastId = 0;
   #accepted = false;
   #blocked = false;
@@ -87,21 +85,11 @@ export class ForwardLink {
     });
   }
 
-  async readIndex(signal: Cancellation): Promise<number> {
-    this.#checkRoom(0);
-    const ask = ++this.#lastId;
-    const waiting = { answer: deferred<number>(), sent: false };
-    this.#asks.set(ask, waiting);
-    this.#askQueue.push(ask);
-    this.#schedule();
-    return await this.#wait(waiting, signal, () => this.#asks.delete(ask));
-  }
-
   close(): void {
     this.#close(undefined);
   }
 
-  async #wait<T>(waiting: Waiting<T>, signal: Cancellation, forget: () => void): Promise<T> {
+  async #wait(waiting: Waiting, signal: Cancellation, forget: () => void): Promise<Uint8Array> {
     const abort = (): void => {
       forget();
       waiting.answer.reject(signal.reason);
@@ -116,7 +104,7 @@ export class ForwardLink {
 
   #checkRoom(bytes: number): void {
     if (this.#closed !== undefined) throw this.#closed;
-    const full = this.#calls.size + this.#asks.size >= IN_FLIGHT_MAX;
+    const full = this.#calls.size >= IN_FLIGHT_MAX;
     if (!full && this.#queuedBytes + bytes <= QUEUED_BYTES_MAX) return;
     throw new StrongroomError(
       'request.overloaded',
@@ -159,9 +147,8 @@ export class ForwardLink {
     this.#queue = this.#queue.slice(taken);
     const cancelled = this.#cancelled;
     this.#cancelled = [];
-    const ask = this.#askQueue.shift();
-    if (calls.length === 0 && cancelled.length === 0 && ask === undefined) return undefined;
-    return { calls, cancelled, ...(ask === undefined ? {} : { readIndexAsk: ask }) };
+    if (calls.length === 0 && cancelled.length === 0) return undefined;
+    return { calls, cancelled };
   }
 
   #receive(message: ForwardResponseMessage): void {
@@ -174,12 +161,6 @@ export class ForwardLink {
       this.#calls.delete(id ?? 0);
       if (failure) waiting?.answer.reject(decodeFailure(failure));
       else waiting?.answer.resolve(answer ?? new Uint8Array());
-    }
-    for (const { ask, index, failure } of message.readIndexes ?? []) {
-      const waiting = this.#asks.get(ask ?? 0);
-      this.#asks.delete(ask ?? 0);
-      if (failure) waiting?.answer.reject(decodeFailure(failure));
-      else waiting?.answer.resolve(index ?? 0);
     }
   }
 
@@ -200,10 +181,7 @@ export class ForwardLink {
     this.#closed = unreachable;
     for (const { answer, sent } of this.#calls.values())
       answer.reject(sent ? unknown : unreachable);
-    // A question changes nothing, so its outcome is never unknown.
-    for (const { answer } of this.#asks.values()) answer.reject(unreachable);
     this.#calls.clear();
-    this.#asks.clear();
     this.#queue = [];
     this.#stream.cancel();
     this.#client.close();

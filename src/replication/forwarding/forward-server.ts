@@ -31,8 +31,6 @@ export interface ForwardServerOptions {
     signal: Cancellation,
     peer: AcceptedPeer,
   ) => Promise<Uint8Array>;
-  /** An index that was committed after the call. */
-  readonly readIndex: (signal: Cancellation) => Promise<number>;
 }
 
 type Call = ServerDuplexStream<ForwardRequestMessage, ForwardResponseMessage>;
@@ -96,7 +94,7 @@ class Session {
   readonly #signal: Cancellation;
   readonly #working = new Map<number, AbortController>();
   readonly #tasks = new Set<Promise<void>>();
-  #frame: Required<Pick<ForwardResponseMessage, 'replies' | 'readIndexes'>> = emptyFrame();
+  #replies: NonNullable<ForwardResponseMessage['replies']> = [];
   #frameBytes = 0;
   #scheduled = false;
 
@@ -125,7 +123,6 @@ class Session {
         .get(id)
         ?.abort(new StrongroomError('request.cancelled', 'The caller called it off'));
     }
-    if ((message.readIndexAsk ?? 0) > 0) this.#track(this.#readIndex(message.readIndexAsk ?? 0));
   }
 
   async settled(): Promise<void> {
@@ -162,21 +159,11 @@ class Session {
     }
   }
 
-  async #readIndex(ask: number): Promise<void> {
-    try {
-      const index = await this.#options.readIndex(this.#signal);
-      this.#frame.readIndexes?.push({ ask, index });
-    } catch (error) {
-      this.#frame.readIndexes?.push({ ask, failure: encodeFailure(error) });
-    }
-    this.#schedule();
-  }
-
   #reply(
     reply: { id: number; answer: Uint8Array } | { id: number; failure: object },
     bytes: number,
   ): void {
-    this.#frame.replies?.push(reply);
+    this.#replies.push(reply);
     this.#frameBytes += bytes;
     if (this.#frameBytes >= FRAME_BYTES) this.#flush();
     else this.#schedule();
@@ -193,14 +180,10 @@ class Session {
 
   /** What is not yet taken by the peer is bounded by what it may have in flight. */
   #flush(): void {
-    const frame = this.#frame;
-    if (frame.replies?.length === 0 && frame.readIndexes?.length === 0) return;
-    this.#frame = emptyFrame();
+    if (this.#replies.length === 0) return;
+    const replies = this.#replies;
+    this.#replies = [];
     this.#frameBytes = 0;
-    if (!this.#signal.aborted && this.#call.writable) this.#call.write(frame);
+    if (!this.#signal.aborted && this.#call.writable) this.#call.write({ replies });
   }
-}
-
-function emptyFrame(): Required<Pick<ForwardResponseMessage, 'replies' | 'readIndexes'>> {
-  return { replies: [], readIndexes: [] };
 }

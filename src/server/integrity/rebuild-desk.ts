@@ -30,7 +30,6 @@ export async function openRebuildDesk(options: {
     requirePeerCertificate: true,
     isMember: (node) => members.get(node) !== undefined,
     log,
-    readIndex: refuse,
     handle: (bytes, signal, peer) => answer(bytes, { from: peer.node, signal }),
   }).register(server);
   const answer = answerPeers({

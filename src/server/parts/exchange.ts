@@ -55,7 +55,6 @@ export function openExchange(
     isMember: (node) => foundation.members.get(node) !== undefined,
     log: log.child({ part: 'forwarding' }),
     handle: (bytes, signal, peer) => answer(bytes, { from: peer.node, signal }),
-    readIndex: (signal) => participation.readIndex(signal),
   }).register(foundation.peers.server);
   return {
     caller,
