@@ -34,7 +34,8 @@ export interface SealParts {
   readonly slots: SlotSet;
 }
 
-const NO_SHARES: ShareCounts = { shares: 0, threshold: 0 };
+/** For a slot that people have no part in. */
+export const NO_SHARES: ShareCounts = { shares: 0, threshold: 0 };
 
 type Changes = Map<string, Uint8Array | undefined>;
 

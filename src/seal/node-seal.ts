@@ -5,6 +5,7 @@ import {
   addSlot,
   dropSpentCatchUps,
   initializeSeal,
+  NO_SHARES,
   removeSlot,
   requireSlot,
   rotateKek,
@@ -36,7 +37,6 @@ import { SlotSet } from './slot-set.ts';
 import { sealAnewForShares, shareSetOf } from './slots/shamir-slot.ts';
 import { describeSeal } from './status.ts';
 
-const NO_SHARES: ShareCounts = { shares: 0, threshold: 0 };
 /** An HSM that is well opens a slot in less; one that is silent is given up after half a minute only. */
 const SILENT_MS = 3_000;
 

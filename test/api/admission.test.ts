@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest';
 import { Admission } from '../../src/api/grpc/admission.ts';
 import { defaultApiBounds } from '../../src/api/index.ts';
-import { type Clock, systemClock } from '../../src/lib/index.ts';
-
-class ManualClock implements Clock {
-  nowMs = 0;
-  monotonicMs = () => this.nowMs;
-  wallMs = () => this.nowMs;
-  after(delayMs: number, callback: () => void) {
-    return systemClock.after(delayMs, callback);
-  }
-}
+import { ManualClock } from '../harness/manual-clock.ts';
 
 function admission(bounds: Partial<typeof defaultApiBounds>) {
   const clock = new ManualClock();

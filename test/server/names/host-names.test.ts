@@ -1,15 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Clock, systemClock } from '../../../src/lib/index.ts';
 import { HostNames } from '../../../src/server/names/host-names.ts';
-
-class ManualClock implements Clock {
-  nowMs = 0;
-  monotonicMs = () => this.nowMs;
-  wallMs = () => this.nowMs;
-  after(delayMs: number, callback: () => void) {
-    return systemClock.after(delayMs, callback);
-  }
-}
+import { ManualClock } from '../../harness/manual-clock.ts';
 
 type Answer = (addresses: readonly string[] | Error) => void;
 
